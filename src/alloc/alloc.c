@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Single allocations. */
+#include "alloc/request.h"
+
+/* One page that the CPU's list has ready, by far the most frequent case; QI_NO_PFN: the long way. */
+static inline uint32_t take_ready(struct quire *q, quire_gfp gfp, unsigned int order)
+{
+	uint32_t pfn;
+
+	if (qp_unlikely((gfp | order) != 0 || q->aids != 0 || !qi_alive(q)))
+		return QI_NO_PFN;
+	pfn = qi_front_take_one(&q->front);
+	if (qp_likely(pfn != QI_NO_PFN) && qi_checked(q))
+		qi_state_set(q->space.state, pfn, QI_STATE_HELD);
+	return pfn;
+}
+
+/* Why a request that may not wait got nothing. */
+static int failure(const struct quire *q, const struct qi_request *request)
+{
+	if (!qi_may_wait(request->gfp) && request->order == 0 && request->only == NULL &&
+	    qi_count_free(q) > 0)
+		return -QUIRE_EAGAIN;
+	return -QUIRE_ENOMEM;
+}
+
+static int take_one(struct quire *q, struct qi_request *request, struct qi_array *array,
+		    const struct quire_region *handle, uint32_t *pfn)
+{
+	uint32_t from_stash;
+	int error = qi_request_check(q, request, array, handle);
+
+	if (error != 0)
+		return error;
+	if (qi_take(q, request, 1, pfn, &from_stash) == 0) {
+		qi_count_shared(&q->nr_failures, 1);
+		return failure(q, request);
+	}
+	qi_hand_out(q, request, 1, pfn, from_stash);
+	return 0;
+}
+
+/* One page or block into the array's only slot. Not inlined: the fast cases need few registers without it. */
+static __attribute__((noinline)) int alloc_into(struct quire *q, const char *call, quire_gfp gfp,
+						unsigned int order, struct qi_array *array,
+						const struct quire_region *handle)
+{
+	struct qi_request request = { .call = call, .gfp = gfp, .order = order };
+	uint32_t pfn;
+	int error = take_one(q, &request, array, handle, &pfn);
+
+	if (error == 0)
+		qi_array_put(&q->space, array, 0, 1, &pfn);
+	return error;
+}
+
+static int alloc_page(struct quire *q, const char *call, quire_gfp gfp, unsigned int order,
+		      void **page)
+{
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = 1, .out.pages = page };
+
+	return alloc_into(q, call, gfp, order, &array, NULL);
+}
+
+static int alloc_pfn(struct quire *q, const char *call, quire_gfp gfp, unsigned int order,
+		     uint32_t *pfn)
+{
+	struct qi_array array = { .form = QI_FORM_PFN, .n = 1, .out.pfns = pfn };
+
+	return alloc_into(q, call, gfp, order, &array, NULL);
+}
+
+void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
+{
+	void *page = NULL;
+	uint32_t pfn;
+
+	if (qp_likely(!qi_has_unmapped(q))) {
+		pfn = take_ready(q, gfp, order);
+		if (qp_likely(pfn != QI_NO_PFN))
+			return qi_page_of(&q->space, pfn);
+	}
+	(void)alloc_page(q, "quire_alloc", gfp, order, &page);
+	return page;
+}
+
+int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **page)
+{
+	if (page == NULL)
+		return -QUIRE_EINVAL;
+	return alloc_page(q, "quire_alloc_err", gfp, order, page);
+}
+
+uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
+{
+	uint32_t pfn = take_ready(q, gfp, order);
+
+	if (qp_unlikely(pfn == QI_NO_PFN))
+		(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
+	return pfn;
+}
+
+int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint32_t *pfn)
+{
+	if (pfn == NULL)
+		return -QUIRE_EINVAL;
+	return alloc_pfn(q, "quire_alloc_pfn_err", gfp, order, pfn);
+}
+
+static int alloc_offset(struct quire *q, const char *call, struct quire_region handle,
+			quire_gfp gfp, unsigned int order, uint64_t *offset)
+{
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = 1, .out.offsets = offset };
+
+	return alloc_into(q, call, gfp, order, &array, &handle);
+}
+
+uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
+			    unsigned int order)
+{
+	uint64_t offset = QUIRE_NO_OFFSET;
+	uint32_t pfn;
+
+	if (qp_likely(handle.id == 1 && qi_nr_regions(&q->space) == 1)) {
+		pfn = take_ready(q, gfp, order);
+		if (qp_likely(pfn != QI_NO_PFN))
+			return qi_offset_of(&q->space, q->space.regions, pfn);
+	}
+	(void)alloc_offset(q, "quire_alloc_offset", handle, gfp, order, &offset);
+	return offset;
+}
+
+int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gfp gfp,
+			   unsigned int order, uint64_t *offset)
+{
+	if (offset == NULL)
+		return -QUIRE_EINVAL;
+	return alloc_offset(q, "quire_alloc_offset_err", handle, gfp, order, offset);
+}

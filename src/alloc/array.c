@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "alloc/array.h"
+
+static bool contains(const struct qi_region *region, const void *address)
+{
+	return region->addr != NULL &&
+	       (uintptr_t)address - (uintptr_t)region->addr < region->bytes;
+}
+
+const struct qi_region *qi_region_at(const struct qi_space *space, const void *address)
+{
+	uint32_t nr = qi_nr_regions(space);
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (contains(&space->regions[i], address))
+			return &space->regions[i];
+	return NULL;
+}
+
+static inline bool inside_page(const struct qi_space *space, uint64_t offset)
+{
+	return (offset & ((UINT64_C(1) << space->page_shift) - 1)) != 0;
+}
+
+static inline uint32_t pfn_in(const struct qi_space *space, const struct qi_region *region,
+			      uint64_t offset)
+{
+	return region->first_pfn + (uint32_t)(offset >> space->page_shift);
+}
+
+uint32_t qi_page_at(const struct quire *q, const char *call, const void *address, bool round,
+		    int *error)
+{
+	const struct qi_region *region;
+	uint64_t offset;
+
+	*error = 0;
+	if (address == NULL)
+		return QI_NO_PFN;
+	region = qi_region_at(&q->space, address);
+	if (qp_unlikely(region == NULL)) {
+		*error = qi_refuse_address(q, call, (uint64_t)(uintptr_t)address, NULL);
+		return QI_NO_PFN;
+	}
+	offset = (uint64_t)((uintptr_t)address - (uintptr_t)region->addr);
+	if (qp_unlikely(!round && inside_page(&q->space, offset))) {
+		*error = qi_refuse_address(q, call, (uint64_t)(uintptr_t)address, region);
+		return QI_NO_PFN;
+	}
+	return pfn_in(&q->space, region, offset);
+}
+
+uint32_t qi_offset_at(const struct quire *q, const char *call, const struct qi_region *region,
+		      uint64_t offset, bool round, int *error)
+{
+	*error = 0;
+	if (offset == QUIRE_NO_OFFSET)
+		return QI_NO_PFN;
+	if (qp_unlikely(offset >= region->bytes)) {
+		*error = qi_refuse_address(q, call, offset, NULL);
+		return QI_NO_PFN;
+	}
+	if (qp_unlikely(!round && inside_page(&q->space, offset))) {
+		*error = qi_refuse_address(q, call, offset, region);
+		return QI_NO_PFN;
+	}
+	return pfn_in(&q->space, region, offset);
+}
+
+bool qi_array_is_hole(const struct qi_array *array, size_t slot)
+{
+	switch (array->form) {
+	case QI_FORM_PAGE:
+		return array->in.pages[slot] == NULL;
+	case QI_FORM_PFN:
+		return array->in.pfns[slot] == QUIRE_NO_PFN;
+	default:
+		return array->in.offsets[slot] == QUIRE_NO_OFFSET;
+	}
+}
+
+static void put_pages(const struct qi_space *space, void **pages, uint32_t n, const uint32_t *pfns)
+{
+	const struct qi_region *region = space->regions;
+	uintptr_t pfn_0 = (uintptr_t)region->addr -
+			  ((uintptr_t)region->first_pfn << space->page_shift);
+
+	if (qi_nr_regions(space) == 1) {
+		for (uint32_t i = 0; i < n; i++)
+			pages[i] = (void *)(pfn_0 + ((uintptr_t)pfns[i] << space->page_shift));
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		pages[i] = qi_page_of(space, pfns[i]);
+}
+
+void qi_array_put(const struct qi_space *space, const struct qi_array *array, size_t slot,
+		  uint32_t n, const uint32_t *pfns)
+{
+	switch (array->form) {
+	case QI_FORM_PAGE:
+		put_pages(space, array->out.pages + slot, n, pfns);
+		break;
+	case QI_FORM_PFN:
+		memcpy(array->out.pfns + slot, pfns, n * sizeof(*pfns));
+		break;
+	case QI_FORM_OFFSET:
+		for (uint32_t i = 0; i < n; i++)
+			array->out.offsets[slot + i] = qi_offset_of(space, array->region, pfns[i]);
+		break;
+	}
+}
+
+/* The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by one. */
+static bool get_pages(const struct qi_space *space, void *const *pages, bool round, uint32_t n,
+		      uint32_t *pfns)
+{
+	const struct qi_region *region = space->regions;
+	uint64_t inside = round ? 0 : (UINT64_C(1) << space->page_shift) - 1;
+	uint64_t wrong = 0;
+
+	if (qi_nr_regions(space) != 1 || region->addr == NULL)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t offset = (uint64_t)((uintptr_t)pages[i] - (uintptr_t)region->addr);
+
+		wrong |= (offset & inside) | (uint64_t)(offset >= region->bytes);
+		pfns[i] = pfn_in(space, region, offset);
+	}
+	return wrong == 0;
+}
+
+void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array,
+		  bool round, size_t slot, uint32_t n, uint32_t *pfns)
+{
+	int error;
+
+	switch (array->form) {
+	case QI_FORM_PAGE:
+		if (get_pages(&q->space, array->in.pages + slot, round, n, pfns))
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			pfns[i] = qi_page_at(q, call, array->in.pages[slot + i], round, &error);
+		break;
+	case QI_FORM_PFN:
+		memcpy(pfns, array->in.pfns + slot, n * sizeof(*pfns));
+		break;
+	case QI_FORM_OFFSET:
+		for (uint32_t i = 0; i < n; i++)
+			pfns[i] = qi_offset_at(q, call, array->region, array->in.offsets[slot + i],
+					       round, &error);
+		break;
+	}
+}
+
+uint32_t quire_page_to_pfn(const struct quire *q, const void *address)
+{
+	const struct qi_region *region = qi_region_at(&q->space, address);
+
+	if (region == NULL)
+		return QUIRE_NO_PFN;
+	return pfn_in(&q->space, region, (uint64_t)((uintptr_t)address - (uintptr_t)region->addr));
+}
+
+void *quire_pfn_to_page(const struct quire *q, uint32_t pfn)
+{
+	const struct qi_region *region = qi_space_region_of(&q->space, pfn);
+
+	return region == NULL || region->addr == NULL ? NULL : qi_page_of(&q->space, pfn);
+}
+
+uint64_t quire_pfn_to_offset(const struct quire *q, uint32_t pfn, struct quire_region *handle)
+{
+	const struct qi_region *region = qi_space_region_of(&q->space, pfn);
+
+	if (region == NULL)
+		return QUIRE_NO_OFFSET;
+	if (handle != NULL)
+		handle->id = (uint32_t)(region - q->space.regions) + 1;
+	return qi_offset_of(&q->space, region, pfn);
+}
+
+uint64_t quire_pfn_to_base(const struct quire *q, uint32_t pfn)
+{
+	const struct qi_region *region = qi_space_region_of(&q->space, pfn);
+
+	return region == NULL ? QUIRE_NO_OFFSET :
+				region->base + qi_offset_of(&q->space, region, pfn);
+}
+
+uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_region handle, uint64_t offset)
+{
+	const struct qi_region *region = qi_space_region(&q->space, handle.id);
+
+	return region == NULL || offset >= region->bytes ? QUIRE_NO_PFN :
+							   pfn_in(&q->space, region, offset);
+}

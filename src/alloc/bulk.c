@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Bulk allocations: a request for n blocks is served in batches of up to QI_SCRATCH, each taken, marked and
+ * written with no lock held. A *sink* says where batches go: slots one after the other, or an array's holes.
+ */
+#include "alloc/request.h"
+
+struct sink {
+	struct qi_array *array;
+	size_t slot; /* next one to be looked at */
+	bool holes; /* only holes are written */
+};
+
+static void sink_put(const struct quire *q, struct sink *sink, uint32_t n, const uint32_t *pfns)
+{
+	if (!sink->holes) {
+		qi_array_put(&q->space, sink->array, sink->slot, n, pfns);
+		sink->slot += n;
+		return;
+	}
+	for (uint32_t i = 0; i < n; sink->slot++)
+		if (qi_array_is_hole(sink->array, sink->slot))
+			qi_array_put(&q->space, sink->array, sink->slot, 1, &pfns[i++]);
+}
+
+static uint32_t batch_of(size_t missing)
+{
+	return missing < QI_SCRATCH ? (uint32_t)missing : QI_SCRATCH;
+}
+
+/* As many of n as can be had. */
+static size_t bulk_some(struct quire *q, const struct qi_request *request, size_t n,
+			struct sink *sink)
+{
+	uint32_t pfns[QI_SCRATCH];
+	size_t done = 0;
+
+	while (done < n) {
+		uint32_t from_stash;
+		uint32_t want = batch_of(n - done);
+		uint32_t got = qi_take(q, request, want, pfns, &from_stash);
+
+		qi_hand_out(q, request, got, pfns, from_stash);
+		sink_put(q, sink, got, pfns);
+		done += got;
+		if (got < want)
+			break;
+	}
+	return done;
+}
+
+/* All n that fit one scratch, or none. */
+static bool bulk_all_at_once(struct quire *q, const struct qi_request *request, uint32_t n,
+			     struct sink *sink)
+{
+	uint32_t pfns[QI_SCRATCH];
+	uint32_t got;
+
+	qi_transit_begin(q->front.home);
+	got = qi_take_fast(q, request, n, pfns);
+	if (got < n)
+		qi_untake(q, request->order, got, pfns);
+	qi_transit_end(q->front.home, got > 0 && got < n);
+	if (got < n)
+		return false;
+	qi_hand_out(q, request, n, pfns, 0);
+	sink_put(q, sink, n, pfns);
+	return true;
+}
+
+static size_t bulk_all(struct quire *q, const struct qi_request *request, size_t n,
+		       struct sink *sink)
+{
+	uint32_t pfns[QI_SCRATCH];
+	struct qi_claim claim;
+
+	if (n <= QI_SCRATCH && bulk_all_at_once(q, request, (uint32_t)n, sink))
+		return n;
+	if (qi_claim_begin(q, request, n, &claim) != 0)
+		return 0;
+	for (uint32_t got; claim.left > 0;) {
+		got = qi_claim_collect(q, request, &claim, QI_SCRATCH, pfns);
+		qi_hand_out(q, request, got, pfns, 0);
+		sink_put(q, sink, got, pfns);
+	}
+	return n;
+}
+
+/* n blocks into the sink; how many. */
+static size_t bulk(struct quire *q, const struct qi_request *request, size_t n, struct sink *sink)
+{
+	size_t done;
+
+	if ((request->gfp & QUIRE_ALL) != 0)
+		done = bulk_all(q, request, n, sink);
+	else
+		done = bulk_some(q, request, n, sink);
+	if (done < n)
+		qi_count_shared(&q->nr_failures, 1);
+	return done;
+}
+
+static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_array *array,
+			 const struct quire_region *handle)
+{
+	struct sink sink = { .array = array };
+
+	if (qi_request_check(q, request, array, handle) != 0)
+		return 0;
+	if (array->n == 0) {
+		qi_note_once(q, QI_NOTE_ZERO_COUNT, request->call,
+			     "0 pages were asked for, and none given; is that meant?");
+		return 0;
+	}
+	return bulk(q, request, array->n, &sink);
+}
+
+size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
+{
+	struct qi_request request = { .call = "quire_alloc_bulk", .gfp = gfp, .order = order };
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .out.pages = pages };
+
+	return alloc_bulk(q, &request, &array, NULL);
+}
+
+size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
+			    uint32_t *pfns)
+{
+	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n, .out.pfns = pfns };
+
+	return alloc_bulk(q, &request, &array, NULL);
+}
+
+size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
+			       unsigned int order, size_t n, uint64_t *offsets)
+{
+	struct qi_request request = { .call = "quire_alloc_bulk_offset", .gfp = gfp, .order = order };
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .out.offsets = offsets };
+
+	return alloc_bulk(q, &request, &array, &handle);
+}
+
+static size_t count_holes(const struct qi_array *array)
+{
+	size_t holes = 0;
+
+	for (size_t slot = 0; slot < array->n; slot++)
+		holes += qi_array_is_hole(array, slot);
+	return holes;
+}
+
+/* A request that is refused has still been given an array with pages in it: they are counted. */
+static size_t fill(struct quire *q, const char *call, quire_gfp gfp, struct qi_array *array,
+		   const struct quire_region *handle)
+{
+	struct qi_request request = { .call = call, .gfp = gfp };
+	struct sink sink = { .array = array, .holes = true };
+	size_t holes = count_holes(array);
+	size_t populated = array->n - holes;
+
+	if (array->n == 0)
+		qi_note_once(q, QI_NOTE_ZERO_COUNT, call,
+			     "an array of 0 slots was to be filled; is that meant?");
+	if (qi_request_check(q, &request, array, handle) != 0 || holes == 0)
+		return populated;
+	return populated + bulk(q, &request, holes, &sink);
+}
+
+size_t quire_fill(struct quire *q, quire_gfp gfp, size_t n, void **pages)
+{
+	struct qi_array array = {
+		.form = QI_FORM_PAGE, .n = n, .out.pages = pages, .in.pages = pages
+	};
+
+	return fill(q, "quire_fill", gfp, &array, NULL);
+}
+
+size_t quire_fill_pfn(struct quire *q, quire_gfp gfp, size_t n, uint32_t *pfns)
+{
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n, .out.pfns = pfns, .in.pfns = pfns };
+
+	return fill(q, "quire_fill_pfn", gfp, &array, NULL);
+}
+
+size_t quire_fill_offset(struct quire *q, struct quire_region handle, quire_gfp gfp, size_t n,
+			 uint64_t *offsets)
+{
+	struct qi_array array = {
+		.form = QI_FORM_OFFSET, .n = n, .out.offsets = offsets, .in.offsets = offsets
+	};
+
+	return fill(q, "quire_fill_offset", gfp, &array, &handle);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork: before it, every lock of the instance is taken in the lock order, so that the child's copy is of
+ * a quiet moment. In the child an instance is dead, as its metadata may be shared with the parent, and
+ * is not touched; one made to be inherited gets its locks back and a new owner.
+ */
+#include "alloc/instance.h"
+
+static struct quire *instance_of(struct qp_fork_link *link)
+{
+	return (struct quire *)(void *)((char *)link - offsetof(struct quire, fork_link));
+}
+
+static void before(struct qp_fork_link *link)
+{
+	struct quire *q = instance_of(link);
+
+	if (!qi_alive(q))
+		return;
+	qp_lock(&q->region_lock);
+	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++)
+		qi_list_lock(qi_front_list(&q->front, cpu));
+	for (uint32_t zone = 0; zone < q->space.nr_zones; zone++)
+		qp_lock(&q->space.zones[zone].lock);
+	qp_lock(&q->front.depot.lock);
+}
+
+static void unlock_all(struct quire *q)
+{
+	qp_unlock(&q->front.depot.lock);
+	for (uint32_t zone = q->space.nr_zones; zone > 0; zone--)
+		qi_zone_release(&q->space, &q->space.zones[zone - 1]);
+	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++)
+		qi_list_release(qi_front_list(&q->front, cpu));
+	qp_unlock(&q->region_lock);
+}
+
+/* A process number later, "alive" means what it meant before the fork only in the parent. */
+static void after(struct qp_fork_link *link, bool child)
+{
+	struct quire *q = instance_of(link);
+
+	if (!child) {
+		if (qi_alive(q))
+			unlock_all(q);
+		return;
+	}
+	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->owner != qp_process() - 1)
+		return;
+	unlock_all(q);
+	q->owner = qp_process();
+}
+
+void qi_fork_link_init(struct quire *q)
+{
+	q->fork_link.before = before;
+	q->fork_link.after = after;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frees. What a page is, is read from its state byte before anything is changed; its state says "free"
+ * before the page goes where others can take it. A wrong page is reported and nothing else happens.
+ */
+#include "alloc/array.h"
+
+/* A held page of order 0 becomes free by state; false: it is something else, see release_other(). */
+static inline bool accept_page(struct quire *q, uint32_t pfn)
+{
+	qi_state *state = q->space.state;
+
+	if (qp_likely(q->check == QUIRE_CHECK_ON)) {
+		if (qp_unlikely(qi_state_get(state, pfn) != QI_STATE_HELD))
+			return false;
+		qi_state_set(state, pfn, QI_STATE_FREE);
+		return true;
+	}
+	if (q->check == QUIRE_CHECK_STRICT)
+		return qi_state_exchange(state, pfn, QI_STATE_HELD, QI_STATE_FREE);
+	/* Unchecked: only blocks of higher orders have their state kept. */
+	return !qi_has_high(q) || qi_state_order(qi_state_get(state, pfn)) == 0;
+}
+
+static void release_block(struct quire *q, uint32_t pfn, unsigned int order)
+{
+	if (q->aids != 0 && qi_region_of_page(&q->space, pfn)->addr != NULL)
+		qp_aid_freed(q->aids, qi_page_of(&q->space, pfn), (size_t)qi_page_bytes(q) << order);
+	if (order == 0) {
+		qi_front_give(&q->front, 1, &pfn);
+		return;
+	}
+	atomic_fetch_sub_explicit(&q->nr_high, 1, memory_order_relaxed);
+	qi_front_give_block(&q->front, pfn, order);
+}
+
+/* Not a held page of order 0 as such: a block of a higher order, a page from the stash, or an error. */
+static int release_other(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
+{
+	uint8_t state = qi_state_get(q->space.state, pfn);
+
+	if (!qi_state_is_held(state) ||
+	    !qi_state_exchange(q->space.state, pfn, state, QI_STATE_FREE))
+		return qi_refuse_free(q, call, pfn, address);
+	release_block(q, pfn, qi_state_order(state));
+	return 0;
+}
+
+/* Free one page or block that the caller named by address. */
+static int release(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
+{
+	if (qp_unlikely(!qi_pfn_known(&q->space, pfn)))
+		return qi_refuse_free(q, call, pfn, address);
+	if (qp_unlikely(!accept_page(q, pfn)))
+		return release_other(q, call, pfn, address);
+	if (qp_unlikely(q->aids != 0))
+		release_block(q, pfn, 0);
+	else if (qp_unlikely(!qi_front_give_one(&q->front, pfn)))
+		qi_front_give(&q->front, 1, &pfn);
+	return 0;
+}
+
+static int free_page(struct quire *q, const char *call, void *address, bool round)
+{
+	int error;
+	uint32_t pfn;
+
+	if (qp_unlikely(!qi_alive(q)))
+		return qi_refuse_dead(q, call);
+	pfn = qi_page_at(q, call, address, round, &error);
+	if (qp_unlikely(pfn == QI_NO_PFN))
+		return error;
+	return release(q, call, pfn, (uint64_t)(uintptr_t)address);
+}
+
+int quire_free(struct quire *q, void *page)
+{
+	return free_page(q, "quire_free", page, false);
+}
+
+int quire_free_round(struct quire *q, void *address)
+{
+	return free_page(q, "quire_free_round", address, true);
+}
+
+int quire_free_pfn(struct quire *q, uint32_t pfn)
+{
+	if (qp_unlikely(!qi_alive(q)))
+		return qi_refuse_dead(q, "quire_free_pfn");
+	if (qp_unlikely(pfn == QUIRE_NO_PFN))
+		return 0;
+	return release(q, "quire_free_pfn", pfn, pfn);
+}
+
+/* The region of an offset form, or NULL with *error set and reported. */
+static const struct qi_region *region_for(const struct quire *q, const char *call,
+					  struct quire_region handle, int *error)
+{
+	const struct qi_region *region = NULL;
+
+	*error = 0;
+	if (!qi_alive(q)) {
+		*error = qi_refuse_dead(q, call);
+		return NULL;
+	}
+	region = qi_space_region(&q->space, handle.id);
+	if (region == NULL)
+		*error = qi_refuse(q, call, -QUIRE_ENOENT,
+				   "region %u does not exist; there are %u, from 1 on", QI_U(handle.id),
+				   QI_U(qi_nr_regions(&q->space)));
+	return region;
+}
+
+static int free_offset(struct quire *q, const char *call, struct quire_region handle,
+		       uint64_t offset, bool round)
+{
+	int error;
+	const struct qi_region *region = region_for(q, call, handle, &error);
+	uint32_t pfn;
+
+	if (qp_unlikely(region == NULL))
+		return error;
+	pfn = qi_offset_at(q, call, region, offset, round, &error);
+	if (qp_unlikely(pfn == QI_NO_PFN))
+		return error;
+	return release(q, call, pfn, offset);
+}
+
+int quire_free_offset(struct quire *q, struct quire_region handle, uint64_t offset)
+{
+	return free_offset(q, "quire_free_offset", handle, offset, false);
+}
+
+int quire_free_offset_round(struct quire *q, struct quire_region handle, uint64_t offset)
+{
+	return free_offset(q, "quire_free_offset_round", handle, offset, true);
+}
+
+/* Eight held pages that follow each other become free at once. */
+static inline bool accept_run(struct quire *q, uint32_t n, const uint32_t *pfns)
+{
+	if (q->check != QUIRE_CHECK_ON || qi_state_run(n, pfns) != QI_STATE_RUN ||
+	    !qi_pfn_known(&q->space, pfns[0]) ||
+	    !qi_state_run_is(q->space.state, pfns[0], QI_STATE_HELD))
+		return false;
+	qi_state_set_run(q->space.state, pfns[0], QI_STATE_FREE);
+	return true;
+}
+
+/* One slot of a bulk free: 1 if its page is now free by state and is to be given, else 0 and *freed counts. */
+static uint32_t accept_slot(struct quire *q, const char *call, uint32_t pfn, size_t *freed)
+{
+	if (pfn == QI_NO_PFN)
+		return 0;
+	if (qp_unlikely(!qi_pfn_known(&q->space, pfn))) {
+		(void)qi_refuse_free(q, call, pfn, pfn);
+		return 0;
+	}
+	if (qp_unlikely(!accept_page(q, pfn))) {
+		*freed += release_other(q, call, pfn, pfn) == 0;
+		return 0;
+	}
+	return 1;
+}
+
+/* Up to QI_SCRATCH pages by pfn, holes among them; the array is used up. How many were freed. */
+static size_t release_batch(struct quire *q, const char *call, uint32_t n, uint32_t *pfns)
+{
+	size_t freed = 0;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n;) {
+		uint32_t run = 1;
+
+		if (accept_run(q, n - i, pfns + i)) {
+			run = QI_STATE_RUN;
+			for (uint32_t j = 0; j < QI_STATE_RUN; j++)
+				pfns[kept + j] = pfns[i + j];
+			kept += QI_STATE_RUN;
+		} else {
+			pfns[kept] = pfns[i];
+			kept += accept_slot(q, call, pfns[i], &freed);
+		}
+		i += run;
+	}
+	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
+		release_block(q, pfns[i], 0);
+	if (qp_likely(q->aids == 0) && kept > 0)
+		qi_front_give(&q->front, kept, pfns);
+	return freed + kept;
+}
+
+static size_t free_bulk(struct quire *q, const char *call, const struct qi_array *array, bool round)
+{
+	uint32_t pfns[QI_SCRATCH];
+	size_t freed = 0;
+
+	if (qp_unlikely(!qi_alive(q))) {
+		(void)qi_refuse_dead(q, call);
+		return 0;
+	}
+	for (size_t slot = 0; slot < array->n; slot += QI_SCRATCH) {
+		uint32_t n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot) : QI_SCRATCH;
+
+		qi_array_get(q, call, array, round, slot, n, pfns);
+		freed += release_batch(q, call, n, pfns);
+	}
+	return freed;
+}
+
+size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
+{
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .in.pages = pages };
+
+	return free_bulk(q, "quire_free_bulk", &array, false);
+}
+
+size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
+{
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .in.pages = addresses };
+
+	return free_bulk(q, "quire_free_bulk_round", &array, true);
+}
+
+size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
+{
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n, .in.pfns = pfns };
+
+	return free_bulk(q, "quire_free_bulk_pfn", &array, false);
+}
+
+static size_t free_bulk_offset(struct quire *q, const char *call, struct quire_region handle,
+			       size_t n, const uint64_t *offsets, bool round)
+{
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .in.offsets = offsets };
+	int error;
+
+	array.region = region_for(q, call, handle, &error);
+	return array.region == NULL ? 0 : free_bulk(q, call, &array, round);
+}
+
+size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
+			      const uint64_t *offsets)
+{
+	return free_bulk_offset(q, "quire_free_bulk_offset", handle, n, offsets, false);
+}
+
+size_t quire_free_bulk_offset_round(struct quire *q, struct quire_region handle, size_t n,
+				    const uint64_t *offsets)
+{
+	return free_bulk_offset(q, "quire_free_bulk_offset_round", handle, n, offsets, true);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The instance: what the layers below need, and what the calls above them add. */
+#ifndef QI_ALLOC_INSTANCE_H
+#define QI_ALLOC_INSTANCE_H
+
+#include "cache/front.h"
+#include "core/text.h"
+
+#include <quire/quire.h>
+
+#define QI_API QUIRE_API
+
+/* Who is told of refused calls; an instance's, or a config's before there is one. */
+struct qi_reporter {
+	quire_report_fn *report; /* NULL: the port's */
+	void *context;
+	_Atomic uint32_t nr_lines; /* given to the port so far */
+};
+
+/* Constant after creation unless said otherwise. */
+struct quire {
+	/* read by every call */
+	uint32_t owner; /* qp_process() of the process it belongs to; a forked child that inherits sets it */
+	uint32_t check; /* enum quire_check */
+	uint32_t aids;
+	_Atomic uint32_t nr_high; /* held blocks of orders above 0 */
+	_Atomic uint32_t nr_unmapped; /* regions without a CPU mapping */
+	uint32_t flags;
+	struct qi_front front;
+	struct qi_space space;
+	/* the rest */
+	uint32_t asked; /* enum quire_cache */
+	uint32_t nr_depot;
+	const char *reason;
+	size_t metadata_bytes;
+	size_t list_bytes;
+	void *mapping; /* from the port, to be unmapped; NULL: the caller's buffer */
+	size_t mapping_bytes;
+	struct qp_lock region_lock; /* adding regions */
+	_Atomic uint32_t claim_taken; /* 1: some request has the turn; see alloc/claim.c */
+	_Atomic uint32_t claim_progress; /* batches claimed or collected, by whoever has it */
+	struct qi_reporter reporter;
+	struct qp_fork_link fork_link;
+	_Atomic uint32_t notes; /* bit of each note already given */
+	_Atomic uint64_t nr_reserved;
+	_Atomic uint64_t nr_slow;
+	_Atomic uint64_t nr_failures;
+	_Atomic uint64_t nr_bad_frees;
+	_Atomic uint64_t nr_bad_calls;
+};
+
+static inline bool qi_alive(const struct quire *q)
+{
+	return q->owner == qp_process();
+}
+
+static inline bool qi_checked(const struct quire *q)
+{
+	return q->check != QUIRE_CHECK_OFF;
+}
+
+static inline bool qi_has_high(const struct quire *q)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&q->nr_high, memory_order_relaxed) > 0;
+}
+
+static inline bool qi_has_unmapped(const struct quire *q)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&q->nr_unmapped, memory_order_relaxed) > 0;
+}
+
+static inline bool qi_may_wait(quire_gfp gfp)
+{
+	return (gfp & (QUIRE_ATOMIC | QUIRE_NOWAIT)) == 0;
+}
+
+static inline uint64_t qi_page_bytes(const struct quire *q)
+{
+	return UINT64_C(1) << q->space.page_shift;
+}
+
+/* Notes, each given once. */
+enum qi_note {
+	QI_NOTE_ZERO_COUNT = 1,
+};
+
+/* alloc/report.c. All return error. Numbers for the format: QI_U(). */
+int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, const char *format,
+		     ...);
+int qi_refuse(const struct quire *q, const char *call, int error, const char *format, ...);
+int qi_refuse_dead(const struct quire *q, const char *call);
+/* A free of what is not a held block: why, found out from its state. address is what the caller gave. */
+int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64_t address);
+/* A free of an address that is no page's. */
+int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
+		      const struct qi_region *region);
+void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text);
+
+/* alloc/fork.c */
+void qi_fork_link_init(struct quire *q);
+
+#endif /* QI_ALLOC_INSTANCE_H */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Diagnostics: each refused call is described by one sentence that names value, limit and remedy. */
+#include "alloc/instance.h"
+
+enum {
+	TEXT_BYTES = 320,
+	MAX_LINES = 10, /* on the port's channel, for one instance */
+};
+
+static const struct quire_report no_page = {
+	.size = sizeof(struct quire_report),
+	.pfn = QUIRE_NO_PFN,
+	.offset = QUIRE_NO_OFFSET,
+};
+
+static void to_port(struct qi_reporter *reporter, const struct quire_report *report)
+{
+	char line[TEXT_BYTES + 64];
+	struct qi_text text;
+	uint32_t nr = atomic_fetch_add_explicit(&reporter->nr_lines, 1, memory_order_relaxed);
+
+	if (nr >= MAX_LINES)
+		return;
+	qi_text_init(&text, line, sizeof(line));
+	qi_text_add(&text, "quire: %s: %s%s", report->call, report->text,
+		    nr == MAX_LINES - 1 ? " (further reports are only counted)" : "");
+	qp_report(line, text.length < sizeof(line) ? text.length : sizeof(line) - 1);
+}
+
+static void deliver(struct qi_reporter *reporter, const struct quire_report *report)
+{
+	if (reporter->report != NULL)
+		reporter->report(reporter->context, report);
+	else
+		to_port(reporter, report);
+}
+
+/* Reporting from calls that only read the instance: its counters are not part of what they promise to keep. */
+static struct quire *counters_of(const struct quire *q)
+{
+	return (struct quire *)(uintptr_t)q;
+}
+
+int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, const char *format,
+		     ...)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	struct quire_report report = no_page;
+	va_list arguments;
+
+	qi_text_init(&text, buffer, sizeof(buffer));
+	va_start(arguments, format);
+	qi_text_add_list(&text, format, arguments);
+	va_end(arguments);
+	report.kind = QUIRE_REPORT_BAD_CALL;
+	report.error = error;
+	report.call = call;
+	report.text = buffer;
+	deliver(reporter, &report);
+	return error;
+}
+
+int qi_refuse(const struct quire *q, const char *call, int error, const char *format, ...)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	va_list arguments;
+
+	qi_count_shared(&counters_of(q)->nr_bad_calls, 1);
+	qi_text_init(&text, buffer, sizeof(buffer));
+	va_start(arguments, format);
+	qi_text_add_list(&text, format, arguments);
+	va_end(arguments);
+	return qi_refuse_config(&counters_of(q)->reporter, call, error, "%s", buffer);
+}
+
+int qi_refuse_dead(const struct quire *q, const char *call)
+{
+	return qi_refuse(q, call, -QUIRE_EOWNERDEAD,
+			 "the instance belongs to the process that forked this one; create one here, or "
+			 "create it with QUIRE_CONFIG_INHERIT");
+}
+
+/* Whether a page lies inside a held block that begins before it; *head is where. */
+static bool inside_block(const struct quire *q, uint32_t pfn, uint32_t *head)
+{
+	for (unsigned int order = 1; order <= QUIRE_MAX_ORDER; order++) {
+		uint32_t start = pfn & ~((1u << order) - 1);
+		uint8_t state = qi_state_get(q->space.state, start);
+
+		if (start != pfn && qi_state_is_held(state) && qi_state_order(state) >= order) {
+			*head = start;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int why_not(const struct quire *q, uint32_t pfn, uint8_t state, struct qi_text *text)
+{
+	uint32_t head;
+
+	if (qi_space_region_of(&q->space, pfn) == NULL) {
+		qi_text_add(text, "pfn %u is no page of this instance; free it where it came from",
+			    QI_U(pfn));
+		return -QUIRE_EINVAL;
+	}
+	if (state == QI_STATE_RESERVED) {
+		qi_text_add(text, "page %u is reserved; undo that with quire_unreserve()", QI_U(pfn));
+		return -QUIRE_EINVAL;
+	}
+	if (inside_block(q, pfn, &head)) {
+		qi_text_add(text,
+			    "page %u is inside the block of order %u that begins at page %u; free that, or "
+			    "quire_split() it first",
+			    QI_U(pfn), QI_U(qi_state_order(qi_state_get(q->space.state, head))),
+			    QI_U(head));
+		return -QUIRE_EINVAL;
+	}
+	qi_text_add(text,
+		    "page %u is free already: freed twice, or never allocated; nothing was changed",
+		    QI_U(pfn));
+	return -QUIRE_EALREADY;
+}
+
+static int refuse_free(const struct quire *q, struct quire_report *report)
+{
+	report->kind = QUIRE_REPORT_BAD_FREE;
+	qi_count_shared(&counters_of(q)->nr_bad_frees, 1);
+	deliver(&counters_of(q)->reporter, report);
+	return report->error;
+}
+
+int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64_t address)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	struct quire_report report = no_page;
+
+	if (pfn < atomic_load_explicit((_Atomic uint32_t *)&q->space.nr_pfns, memory_order_acquire))
+		report.state = qi_state_get(q->space.state, pfn);
+	qi_text_init(&text, buffer, sizeof(buffer));
+	report.error = why_not(q, pfn, (uint8_t)report.state, &text);
+	report.pfn = pfn;
+	report.offset = quire_pfn_to_offset(q, pfn, &report.region);
+	report.address = address;
+	report.call = call;
+	report.text = buffer;
+	return refuse_free(q, &report);
+}
+
+int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
+		      const struct qi_region *region)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	struct quire_report report = no_page;
+
+	qi_text_init(&text, buffer, sizeof(buffer));
+	if (region != NULL)
+		qi_text_add(&text,
+			    "%x is inside a page of %u bytes; pass the page's start, or use the _round form",
+			    address, qi_page_bytes(q));
+	else
+		qi_text_add(&text, "%x is in no region of this instance; free it where it came from",
+			    address);
+	report.error = -QUIRE_EINVAL;
+	report.address = address;
+	report.call = call;
+	report.text = buffer;
+	return refuse_free(q, &report);
+}
+
+void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text)
+{
+	struct quire *counters = counters_of(q);
+	struct quire_report report = no_page;
+
+	if ((atomic_fetch_or_explicit(&counters->notes, 1u << note, memory_order_relaxed) &
+	     (1u << note)) != 0)
+		return;
+	report.kind = QUIRE_REPORT_NOTE;
+	report.call = call;
+	report.text = text;
+	deliver(&counters->reporter, &report);
+}

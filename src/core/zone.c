@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* A zone's lock, and its pages of order 0. */
+#include "core/zone.h"
+
+void qi_zone_init(struct qi_zone *zone, uint32_t index, uint32_t nr_stash)
+{
+	memset(zone, 0, sizeof(*zone));
+	zone->lock.rank = QP_RANK_ZONE;
+	zone->index = index;
+	zone->nr_stash = nr_stash;
+	atomic_store_explicit(&zone->stash_missing, nr_stash, memory_order_relaxed);
+	for (uint32_t slot = 0; slot < QI_MAX_STASH; slot++)
+		atomic_store_explicit(&zone->stash[slot], QI_NO_PFN, memory_order_relaxed);
+	qi_bins_init(&zone->block_bins);
+	qi_bins_init(&zone->super_bins);
+}
+
+static void entered(struct qi_space *space, struct qi_zone *zone)
+{
+	qi_count(&zone->nr_locks, 1);
+	if (qp_unlikely(qi_zone_has_deferred(zone)))
+		qi_zone_take_up_locked(space, zone);
+}
+
+void qi_zone_lock(struct qi_space *space, struct qi_zone *zone)
+{
+	if (qp_lock(&zone->lock))
+		qi_count(&zone->nr_contended, 1);
+	entered(space, zone);
+}
+
+bool qi_zone_try(struct qi_space *space, struct qi_zone *zone)
+{
+	for (int try = 0; try < QI_TRIES; try++)
+		if (qp_lock_try(&zone->lock)) {
+			entered(space, zone);
+			return true;
+		}
+	qi_count_shared(&zone->nr_busy, 1);
+	return false;
+}
+
+/*
+ * After the unlock, look again: who deferred a page while the lock was held has tried it in vain after
+ * its push, and relies on this look. If this try fails, its holder will look after us.
+ */
+void qi_zone_release(struct qi_space *space, struct qi_zone *zone)
+{
+	qp_unlock(&zone->lock);
+	while (qp_unlikely(qi_zone_has_deferred(zone)) && qp_lock_try(&zone->lock)) {
+		qi_count(&zone->nr_locks, 1);
+		qi_zone_take_up_locked(space, zone);
+		qp_unlock(&zone->lock);
+	}
+}
+
+void qi_zone_unlock(struct qi_space *space, struct qi_zone *zone)
+{
+	if (qp_unlikely(atomic_load_explicit(&zone->stash_missing, memory_order_relaxed) > 0))
+		qi_stash_fill_locked(space, zone);
+	qi_zone_release(space, zone);
+}
+
+static uint64_t free_now(const struct qi_zone *zone)
+{
+	return qi_count_get(&zone->nr_free);
+}
+
+static void set_free(struct qi_zone *zone, uint64_t nr_free)
+{
+	atomic_store_explicit(&zone->nr_free, nr_free, memory_order_relaxed);
+}
+
+/* A pageblock with free pages: the one chosen, or a whole one from the level above, opened. */
+static uint32_t choose_block(struct qi_space *space, struct qi_zone *zone, unsigned int order,
+			     uint32_t want)
+{
+	uint32_t block = qi_level_choose(&zone->block_bins, order, want);
+	uint32_t super;
+
+	if (block != QI_NO_UNIT)
+		return block;
+	super = qi_level_choose(&zone->super_bins, 0, 1);
+	if (super == QI_NO_UNIT)
+		return QI_NO_UNIT;
+	block = space->super_first[super] +
+		qi_level_take_block(&space->supers, &zone->super_bins, super, 0);
+	qi_level_open(&space->blocks, &zone->block_bins, block, NULL);
+	return block;
+}
+
+uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+			     uint32_t *pfns)
+{
+	uint64_t available = free_now(zone);
+	uint32_t got = 0;
+
+	if (want > available)
+		want = (uint32_t)available;
+	while (got < want) {
+		uint32_t block = choose_block(space, zone, 0, want - got);
+
+		if (block == QI_NO_UNIT)
+			qp_panic("a zone has fewer pages than it counts");
+		got += qi_level_take_items(&space->blocks, &zone->block_bins, block, want - got,
+					   block << QI_UNIT_ORDER, pfns + got);
+	}
+	set_free(zone, available - got);
+	qi_count(&zone->nr_taken, got);
+	return got;
+}
+
+/* A pageblock that has just become whole goes up one level. */
+static void close_block(struct qi_space *space, struct qi_zone *zone, uint32_t block)
+{
+	uint32_t super = qi_space_super(space, block);
+	unsigned int merged;
+
+	qi_level_close(&space->blocks, &zone->block_bins, block);
+	merged = qi_level_add(&space->supers, super, block - space->super_first[super], 1);
+	qi_level_file(&space->supers, &zone->super_bins, super, merged);
+}
+
+static void file_block(struct qi_space *space, struct qi_zone *zone, uint32_t block,
+		       unsigned int merged)
+{
+	if (space->blocks.units[block].nr_free == QI_UNIT_ITEMS)
+		close_block(space, zone, block);
+	else
+		qi_level_file(&space->blocks, &zone->block_bins, block, merged);
+}
+
+/* How many of the n pfns from the first on follow each other inside its pageblock. */
+static uint32_t run_length(uint32_t n, const uint32_t *pfns)
+{
+	uint32_t room = QI_UNIT_ITEMS - qi_item_of(pfns[0]);
+	uint32_t length = 1;
+
+	if (n > room)
+		n = room;
+	while (length < n && pfns[length] == pfns[0] + length)
+		length++;
+	return length;
+}
+
+/* The leading pfns that lie in one pageblock: set their bits run by run, file it once. How many. */
+static uint32_t give_to_block(struct qi_space *space, struct qi_zone *zone, uint32_t n,
+			      const uint32_t *pfns)
+{
+	uint32_t block = qi_block_of(pfns[0]);
+	unsigned int merged = 0;
+	uint32_t i = 0;
+
+	while (i < n && qi_block_of(pfns[i]) == block) {
+		uint32_t length = run_length(n - i, pfns + i);
+		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]), length);
+
+		merged = order > merged ? order : merged;
+		i += length;
+	}
+	file_block(space, zone, block, merged);
+	return i;
+}
+
+void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t n,
+			 const uint32_t *pfns)
+{
+	for (uint32_t i = 0; i < n;)
+		i += give_to_block(space, zone, n - i, pfns + i);
+	set_free(zone, free_now(zone) + n);
+	qi_count(&zone->nr_given, n);
+}
+
+uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone, unsigned int order)
+{
+	uint64_t nr_pages = UINT64_C(1) << order;
+	uint32_t pfn;
+	uint32_t unit;
+
+	if (free_now(zone) < nr_pages)
+		return QI_NO_PFN;
+	if (order < QI_UNIT_ORDER) {
+		unit = choose_block(space, zone, order, 1);
+		if (unit == QI_NO_UNIT)
+			return QI_NO_PFN;
+		pfn = (unit << QI_UNIT_ORDER) +
+		      qi_level_take_block(&space->blocks, &zone->block_bins, unit, order);
+	} else {
+		unit = qi_level_choose(&zone->super_bins, order - QI_UNIT_ORDER, 1);
+		if (unit == QI_NO_UNIT)
+			return QI_NO_PFN;
+		pfn = (space->super_first[unit] +
+		       qi_level_take_block(&space->supers, &zone->super_bins, unit,
+					   order - QI_UNIT_ORDER))
+		      << QI_UNIT_ORDER;
+	}
+	set_free(zone, free_now(zone) - nr_pages);
+	qi_count(&zone->nr_taken, nr_pages);
+	return pfn;
+}
+
+void qi_zone_give_block_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
+			       unsigned int order)
+{
+	uint32_t block = qi_block_of(pfn);
+	uint64_t nr_pages = UINT64_C(1) << order;
+
+	if (order < QI_UNIT_ORDER) {
+		file_block(space, zone, block,
+			   qi_level_add(&space->blocks, block, qi_item_of(pfn), 1u << order));
+	} else {
+		uint32_t super = qi_space_super(space, block);
+
+		qi_level_file(&space->supers, &zone->super_bins, super,
+			      qi_level_add(&space->supers, super, block - space->super_first[super],
+					   1u << (order - QI_UNIT_ORDER)));
+	}
+	set_free(zone, free_now(zone) + nr_pages);
+	qi_count(&zone->nr_given, nr_pages);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checking tools. The library is built without them; what the program was built with is known by whether the tool's
+ * entry points are there (weak references), or, for Valgrind, by asking through its own instructions.
+ */
+#include "port/port.h"
+
+#include <quire/types.h>
+
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
+#else
+#define VALGRIND_MAKE_MEM_NOACCESS(memory, bytes) ((void)(memory), (void)(bytes))
+#define VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes) ((void)(memory), (void)(bytes))
+#endif
+
+void __asan_poison_memory_region(void const volatile *memory, size_t bytes) __attribute__((weak));
+void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes) __attribute__((weak));
+void __tsan_acquire(void *memory) __attribute__((weak));
+void __tsan_release(void *memory) __attribute__((weak));
+
+void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes)
+{
+	if ((aids & QUIRE_AID_TSAN) != 0 && __tsan_acquire != NULL)
+		__tsan_acquire(memory);
+	if ((aids & QUIRE_AID_ASAN) != 0 && __asan_unpoison_memory_region != NULL)
+		__asan_unpoison_memory_region(memory, bytes);
+	if ((aids & QUIRE_AID_VALGRIND) != 0)
+		(void)VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes);
+}
+
+void qp_aid_freed(uint32_t aids, void *memory, size_t bytes)
+{
+	if ((aids & QUIRE_AID_VALGRIND) != 0)
+		(void)VALGRIND_MAKE_MEM_NOACCESS(memory, bytes);
+	if ((aids & QUIRE_AID_ASAN) != 0 && __asan_poison_memory_region != NULL)
+		__asan_poison_memory_region(memory, bytes);
+	if ((aids & QUIRE_AID_TSAN) != 0 && __tsan_release != NULL)
+		__tsan_release(memory);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fork: every instance's locks are held across it, so the child's copy is consistent; the child gets a
+ * process number of its own, by which an instance knows that it was copied.
+ */
+#include "port/port.h"
+#include "fault.h"
+
+#include <pthread.h>
+
+_Atomic uint32_t qp_process_number = 1;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct qp_fork_link *links; /* protected by lock */
+static bool handlers_installed; /* protected by lock */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
+		link->before(link);
+}
+
+static void after_fork(bool child)
+{
+	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
+		link->after(link, child);
+	pthread_mutex_unlock(&lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	after_fork(false);
+}
+
+static void after_fork_in_child(void)
+{
+	atomic_fetch_add_explicit(&qp_process_number, 1, memory_order_relaxed);
+	after_fork(true);
+}
+
+static bool install_handlers(void)
+{
+	if (!handlers_installed && !qp_fault("register"))
+		handlers_installed = pthread_atfork(before_fork, after_fork_in_parent,
+						    after_fork_in_child) == 0;
+	return handlers_installed;
+}
+
+bool qp_fork_register(struct qp_fork_link *link)
+{
+	bool installed;
+
+	pthread_mutex_lock(&lock);
+	installed = install_handlers();
+	if (installed) {
+		link->next = links;
+		links = link;
+	}
+	pthread_mutex_unlock(&lock);
+	return installed;
+}
+
+void qp_fork_unregister(struct qp_fork_link *link)
+{
+	pthread_mutex_lock(&lock);
+	for (struct qp_fork_link **at = &links; *at != NULL; at = &(*at)->next)
+		if (*at == link) {
+			*at = link->next;
+			break;
+		}
+	pthread_mutex_unlock(&lock);
+}

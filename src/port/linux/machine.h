@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: the inline half of port.h. */
+#ifndef QI_PORT_LINUX_MACHINE_H
+#define QI_PORT_LINUX_MACHINE_H
+
+/*
+ * Word: 0 free, 1 held, 2 held and somebody may sleep on it. Rank is written once, before first use, and
+ * read by debug builds only.
+ */
+struct qp_lock {
+	_Atomic uint32_t word;
+	uint32_t rank;
+};
+
+void qp_lock_wait(struct qp_lock *lock);
+void qp_lock_wake(struct qp_lock *lock);
+void qp_lock_note_taken(const struct qp_lock *lock, bool waited_for);
+void qp_lock_note_dropped(const struct qp_lock *lock);
+
+static inline bool qp_lock_try(struct qp_lock *lock)
+{
+	uint32_t unlocked = 0;
+
+	/* Look before asking for the line: a failed exchange would take it from its owner. */
+	if (atomic_load(&lock->word) != 0 ||
+	    !atomic_compare_exchange_strong(&lock->word, &unlocked, 1))
+		return false;
+	if (QI_DEBUG)
+		qp_lock_note_taken(lock, false);
+	return true;
+}
+
+static inline bool qp_lock(struct qp_lock *lock)
+{
+	uint32_t unlocked = 0;
+	bool waited = false;
+
+	if (qp_unlikely(!atomic_compare_exchange_strong(&lock->word, &unlocked, 1))) {
+		qp_lock_wait(lock);
+		waited = true;
+	}
+	if (QI_DEBUG)
+		qp_lock_note_taken(lock, true);
+	return waited;
+}
+
+static inline void qp_unlock(struct qp_lock *lock)
+{
+	if (QI_DEBUG)
+		qp_lock_note_dropped(lock);
+	if (qp_unlikely(atomic_exchange(&lock->word, 0) == 2))
+		qp_lock_wake(lock);
+}
+
+/*
+ * The area that the C library registered with the kernel (glibc 2.35 on): its second word is cpu_id, kept
+ * up to date by the kernel. Offset 0 with size 0: none, and qp_cpu_ask() is used.
+ */
+struct qp_rseq_area {
+	ptrdiff_t offset; /* of the area from the thread pointer */
+	bool registered;
+};
+
+extern struct qp_rseq_area qp_rseq_area;
+unsigned int qp_cpu_ask(void);
+
+static inline unsigned int qp_cpu(void)
+{
+	const char *area = (const char *)__builtin_thread_pointer() + qp_rseq_area.offset;
+
+	if (qp_unlikely(!qp_rseq_area.registered))
+		return qp_cpu_ask();
+	return *(const volatile uint32_t *)(area + sizeof(uint32_t));
+}
+
+/* Counts forks on the way from the first process to this one. Written in a forked child only. */
+extern _Atomic uint32_t qp_process_number;
+
+static inline uint32_t qp_process(void)
+{
+	return atomic_load_explicit(&qp_process_number, memory_order_relaxed);
+}
+
+bool qp_in_handler(void);
+
+#endif /* QI_PORT_LINUX_MACHINE_H */

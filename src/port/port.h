@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine gives: everything that Quire asks of the system it runs on. One folder per port
+ * implements it; machine.h there holds what must be inline. Nothing above this layer calls the system.
+ *
+ * Inline, from machine.h:
+ *
+ *	struct qp_lock			a lock; all zero bytes is unlocked
+ *	bool qp_lock_try(l)		take it if nobody has it. Never waits; safe in a handler.
+ *	bool qp_lock(l)			take it; true if somebody else had it. A port where holders can be
+ *					preempted spins briefly and then sleeps. Not in a handler.
+ *	void qp_unlock(l)
+ *
+ *	qp_lock_try() and qp_unlock() are sequentially consistent operations on the lock's word: a store
+ *	before a failed try is seen by whoever unlocks later and then looks (core/deferred.c builds on it).
+ *
+ *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
+ *	uint32_t qp_process(void)	number of this process: changes in a forked child
+ *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
+ */
+#ifndef QI_PORT_H
+#define QI_PORT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define QP_CACHE_LINE 64
+
+#define qp_likely(x) __builtin_expect(!!(x), 1)
+#define qp_unlikely(x) __builtin_expect(!!(x), 0)
+
+/*
+ * Lock order, outermost first (doc/zone.md). A thread that waits for a lock holds only locks of lower or
+ * equal rank; equal ones are taken by ascending index. Debug builds assert it.
+ */
+enum qp_rank {
+	QP_RANK_REGIONS = 1,
+	QP_RANK_INSTANCES,
+	QP_RANK_ZONE,
+	QP_RANK_DEPOT,
+};
+
+#include "machine.h"
+
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+void *memset(void *to, int byte, size_t bytes);
+int memcmp(const void *a, const void *b, size_t bytes);
+
+/* CPUs that qp_cpu() may return: 0 to this - 1. At least 1; constant. */
+unsigned int qp_nr_cpus(void);
+
+/* Let others run, those of lower priority too if attempt keeps growing (0, 1, 2 …). */
+void qp_yield(unsigned int attempt);
+
+/* Zeroed memory for metadata, aligned to a cache line; NULL if there is none, or never any on this port. */
+void *qp_memory_map(size_t bytes);
+void qp_memory_unmap(void *memory, size_t bytes);
+/* Whether this port can map memory at all. */
+bool qp_memory_offered(void);
+
+/* One line of diagnostics, without a newline, to wherever they go by default. Safe in a handler. */
+void qp_report(const char *line, size_t length);
+
+/* The instance is damaged by a bug of Quire itself: say so and end the program. */
+_Noreturn void qp_panic(const char *why);
+
+void qp_handler_enter(void);
+void qp_handler_exit(void);
+
+/*
+ * Instances that take part in fork: before() runs in the parent before it, after(child) in both. The link is embedded in the
+ * instance and belongs to the port from register to unregister. Register fails with false when the port
+ * has no room; ports without fork accept everything.
+ */
+struct qp_fork_link {
+	void (*before)(struct qp_fork_link *link);
+	void (*after)(struct qp_fork_link *link, bool child);
+	struct qp_fork_link *next;
+};
+
+bool qp_fork_register(struct qp_fork_link *link);
+void qp_fork_unregister(struct qp_fork_link *link);
+
+/* Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, or taken back from one. */
+void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes);
+void qp_aid_freed(uint32_t aids, void *memory, size_t bytes);
+
+#endif /* QI_PORT_H */
