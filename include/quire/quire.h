@@ -105,7 +105,7 @@ QUIRE_API int quire_create(const struct quire_config *config, struct quire **q);
 
 /*
  * The shortest way to an instance: quire_create() with the defaults and one mapped region at memory,
- * which is a multiple of 4096, as is bytes. Returns their errors. [any]
+ * which is a multiple of 4096, as is bytes. The region's id is 1. Returns their errors. [any]
  */
 QUIRE_API int quire_create_over(void *memory, size_t bytes, struct quire **q);
 
@@ -118,7 +118,7 @@ QUIRE_API int quire_create_over(void *memory, size_t bytes, struct quire **q);
 QUIRE_API int quire_destroy(struct quire *q);
 
 /* What q is, and why. info->size must be set to sizeof(*info). 0, or -EINVAL. [signal] */
-QUIRE_API int quire_info(const struct quire *q, struct quire_info *info);
+QUIRE_API int quire_info_get(const struct quire *q, struct quire_info *info);
 
 /* ---- Regions ------------------------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ QUIRE_API int quire_region_add(struct quire *q, const struct quire_region_config
 QUIRE_API int quire_region_remove(struct quire *q, struct quire_region region);
 
 /* What a region is. info->size must be set. 0, -EINVAL, or -ENOENT for no such region. [signal] */
-QUIRE_API int quire_region_info(const struct quire *q, struct quire_region region,
+QUIRE_API int quire_region_info_get(const struct quire *q, struct quire_region region,
 				struct quire_region_info *info);
 
 /* ---- One page or block --------------------------------------------------------------------------- */
@@ -290,10 +290,10 @@ QUIRE_API void quire_handler_exit(void);
 /* ---- What is going on ------------------------------------------------------------------------------ */
 
 /* Fill *stats; stats->size must be set. 0 or -EINVAL. Exact when quiet. [signal] */
-QUIRE_API int quire_stats(const struct quire *q, struct quire_stats *stats);
+QUIRE_API int quire_stats_get(const struct quire *q, struct quire_stats *stats);
 
 /* One CPU's list; stats->size must be set. 0, -EINVAL, or -ENOENT for no such CPU. Exact when quiet. [signal] */
-QUIRE_API int quire_cpu_stats(const struct quire *q, int cpu, struct quire_cpu_stats *stats);
+QUIRE_API int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *stats);
 
 /*
  * The statistics as text, a line each, in text[0 .. bytes). Always NUL-terminated if bytes > 0. Returns

@@ -79,15 +79,16 @@ bool qi_array_is_hole(const struct qi_array *array, size_t slot)
 	}
 }
 
-static void put_pages(const struct qi_space *space, void **pages, uint32_t n, const uint32_t *pfns)
+static void put_pages(const struct qi_space *space, void **restrict pages, uint32_t n,
+		      const uint32_t *pfns)
 {
 	const struct qi_region *region = space->regions;
-	uintptr_t pfn_0 = (uintptr_t)region->addr -
-			  ((uintptr_t)region->first_pfn << space->page_shift);
+	uint32_t shift = space->page_shift;
+	uintptr_t pfn_0 = (uintptr_t)region->addr - ((uintptr_t)region->first_pfn << shift);
 
 	if (qi_nr_regions(space) == 1) {
 		for (uint32_t i = 0; i < n; i++)
-			pages[i] = (void *)(pfn_0 + ((uintptr_t)pfns[i] << space->page_shift));
+			pages[i] = (void *)(pfn_0 + ((uintptr_t)pfns[i] << shift));
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -111,21 +112,30 @@ void qi_array_put(const struct qi_space *space, const struct qi_array *array, si
 	}
 }
 
-/* The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by one. */
+/*
+ * The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by one.
+ * Wrong offsets show in the top bit of offset (below the region) or of last - offset (above it), as no
+ * mapping is larger than 2^63 bytes.
+ */
 static bool get_pages(const struct qi_space *space, void *const *pages, bool round, uint32_t n,
-		      uint32_t *pfns)
+		      uint32_t *restrict pfns)
 {
 	const struct qi_region *region = space->regions;
-	uint64_t inside = round ? 0 : (UINT64_C(1) << space->page_shift) - 1;
+	uintptr_t start = (uintptr_t)region->addr;
+	uint64_t last = region->bytes - 1;
+	uint32_t first_pfn = region->first_pfn;
+	uint32_t shift = space->page_shift;
+	uint64_t inside = round ? 0 : (UINT64_C(1) << shift) - 1;
+	uint64_t outside = UINT64_C(1) << 63;
 	uint64_t wrong = 0;
 
-	if (qi_nr_regions(space) != 1 || region->addr == NULL)
+	if (qi_nr_regions(space) != 1 || start == 0)
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t offset = (uint64_t)((uintptr_t)pages[i] - (uintptr_t)region->addr);
+		uint64_t offset = (uint64_t)((uintptr_t)pages[i] - start);
 
-		wrong |= (offset & inside) | (uint64_t)(offset >= region->bytes);
-		pfns[i] = pfn_in(space, region, offset);
+		wrong |= (offset & inside) | ((offset | (last - offset)) & outside);
+		pfns[i] = first_pfn + (uint32_t)(offset >> shift);
 	}
 	return wrong == 0;
 }

@@ -47,8 +47,9 @@ static void after(struct qp_fork_link *link, bool child)
 	}
 	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->owner != qp_process() - 1)
 		return;
-	unlock_all(q);
 	q->owner = qp_process();
+	unlock_all(q);
+	qi_recover(q);
 }
 
 void qi_fork_link_init(struct quire *q)

@@ -136,14 +136,14 @@ int quire_free_offset_round(struct quire *q, struct quire_region handle, uint64_
 	return free_offset(q, "quire_free_offset_round", handle, offset, true);
 }
 
-/* Eight held pages that follow each other become free at once. */
-static inline bool accept_run(struct quire *q, uint32_t n, const uint32_t *pfns)
+/* A batch that is a run of held pages of order 0, the best case, becomes free by whole words. */
+static bool accept_run(struct quire *q, uint32_t n, const uint32_t *pfns)
 {
-	if (q->check != QUIRE_CHECK_ON || qi_state_run(n, pfns) != QI_STATE_RUN ||
-	    !qi_pfn_known(&q->space, pfns[0]) ||
-	    !qi_state_run_is(q->space.state, pfns[0], QI_STATE_HELD))
+	if (q->check != QUIRE_CHECK_ON || !qi_run_is_octets(n, pfns) || !qi_is_run(n, pfns) ||
+	    !qi_pfn_known(&q->space, pfns[0]) || !qi_pfn_known(&q->space, pfns[n - 1]) ||
+	    !qi_state_octets_are(q->space.state, pfns[0], n, QI_STATE_HELD))
 		return false;
-	qi_state_set_run(q->space.state, pfns[0], QI_STATE_FREE);
+	qi_state_set_octets(q->space.state, pfns[0], n, QI_STATE_FREE);
 	return true;
 }
 
@@ -163,26 +163,29 @@ static uint32_t accept_slot(struct quire *q, const char *call, uint32_t pfn, siz
 	return 1;
 }
 
+/* The pages among the n that are free by state now, moved to the front; how many. */
+static uint32_t accept_batch(struct quire *q, const char *call, uint32_t n, uint32_t *pfns,
+			     size_t *freed)
+{
+	uint32_t kept = 0;
+
+	if (accept_run(q, n, pfns))
+		return n;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t pfn = pfns[i];
+
+		pfns[kept] = pfn;
+		kept += accept_slot(q, call, pfn, freed);
+	}
+	return kept;
+}
+
 /* Up to QI_SCRATCH pages by pfn, holes among them; the array is used up. How many were freed. */
 static size_t release_batch(struct quire *q, const char *call, uint32_t n, uint32_t *pfns)
 {
 	size_t freed = 0;
-	uint32_t kept = 0;
+	uint32_t kept = accept_batch(q, call, n, pfns, &freed);
 
-	for (uint32_t i = 0; i < n;) {
-		uint32_t run = 1;
-
-		if (accept_run(q, n - i, pfns + i)) {
-			run = QI_STATE_RUN;
-			for (uint32_t j = 0; j < QI_STATE_RUN; j++)
-				pfns[kept + j] = pfns[i + j];
-			kept += QI_STATE_RUN;
-		} else {
-			pfns[kept] = pfns[i];
-			kept += accept_slot(q, call, pfns[i], &freed);
-		}
-		i += run;
-	}
 	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
 		release_block(q, pfns[i], 0);
 	if (qp_likely(q->aids == 0) && kept > 0)

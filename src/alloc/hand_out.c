@@ -10,15 +10,12 @@ static void mark_held(struct quire *q, unsigned int order, uint32_t n, const uin
 		atomic_fetch_add_explicit(&q->nr_high, n, memory_order_relaxed);
 	else if (!qi_checked(q))
 		return;
-	for (uint32_t i = 0; i < n;) {
-		uint32_t run = order == 0 ? qi_state_run(n - i, pfns + i) : 1;
-
-		if (run == QI_STATE_RUN)
-			qi_state_set_run(q->space.state, pfns[i], state);
-		else
-			qi_state_set(q->space.state, pfns[i], state);
-		i += run;
+	if (order == 0 && n >= QI_OCTET && qi_run_is_octets(n, pfns) && qi_is_run(n, pfns)) {
+		qi_state_set_octets(q->space.state, pfns[0], n, state);
+		return;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		qi_state_set(q->space.state, pfns[i], state);
 }
 
 static void show_aids(const struct quire *q, unsigned int order, uint32_t n, const uint32_t *pfns)

@@ -210,7 +210,7 @@ int quire_destroy(struct quire *q)
 	return 0;
 }
 
-int quire_info(const struct quire *q, struct quire_info *info)
+int quire_info_get(const struct quire *q, struct quire_info *info)
 {
 	const struct qi_space *space;
 	struct quire_info known = { 0 };

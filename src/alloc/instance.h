@@ -96,7 +96,8 @@ int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
 		      const struct qi_region *region);
 void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text);
 
-/* alloc/fork.c */
+/* alloc/fork.c; alloc/recover.c: in the child, alone, after the locks have been released. */
 void qi_fork_link_init(struct quire *q);
+void qi_recover(struct quire *q);
 
 #endif /* QI_ALLOC_INSTANCE_H */

@@ -191,7 +191,7 @@ int quire_region_remove(struct quire *q, struct quire_region handle)
 			 QI_U(handle.id));
 }
 
-int quire_region_info(const struct quire *q, struct quire_region handle,
+int quire_region_info_get(const struct quire *q, struct quire_region handle,
 		      struct quire_region_info *info)
 {
 	const struct qi_region *region;
@@ -201,7 +201,7 @@ int quire_region_info(const struct quire *q, struct quire_region handle,
 		return -QUIRE_EINVAL;
 	region = qi_space_region(&q->space, handle.id);
 	if (region == NULL)
-		return qi_refuse(q, "quire_region_info", -QUIRE_ENOENT,
+		return qi_refuse(q, "quire_region_info_get", -QUIRE_ENOENT,
 				 "region %u does not exist; there are %u, from 1 on", QI_U(handle.id),
 				 QI_U(qi_nr_regions(&q->space)));
 	known.size = info->size < sizeof(known) ? info->size : (uint32_t)sizeof(known);

@@ -12,7 +12,7 @@ static const struct qi_region *region_of_range(const struct quire *q, const char
 		*error = qi_refuse_dead(q, call);
 	else if (region == NULL)
 		*error = qi_refuse(q, call, -QUIRE_EINVAL,
-				   "pfn %u is no page of this instance; quire_region_info() says which are",
+				   "pfn %u is no page of this instance; quire_region_info_get() says which are",
 				   QI_U(pfn));
 	else if (nr_pages == 0 || nr_pages > region->nr_pages - (pfn - region->first_pfn))
 		*error = qi_refuse(q, call, -QUIRE_EINVAL,

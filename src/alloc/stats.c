@@ -68,7 +68,7 @@ static void gather(const struct quire *q, struct quire_stats *stats)
 	stats->held = held_of(stats);
 }
 
-int quire_stats(const struct quire *q, struct quire_stats *stats)
+int quire_stats_get(const struct quire *q, struct quire_stats *stats)
 {
 	struct quire_stats known;
 	uint32_t size;
@@ -82,7 +82,7 @@ int quire_stats(const struct quire *q, struct quire_stats *stats)
 	return 0;
 }
 
-int quire_cpu_stats(const struct quire *q, int cpu, struct quire_cpu_stats *stats)
+int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *stats)
 {
 	struct quire_cpu_stats known = { 0 };
 	const struct qi_list *list;

@@ -64,24 +64,29 @@ static inline bool qi_state_is_held(uint8_t value)
 	return (value & QI_STATE_HELD) != 0;
 }
 
+/* Whether n >= 1 pfns follow each other. Without an early exit, so that it is done by vectors. */
+static inline bool qi_is_run(uint32_t n, const uint32_t *pfns)
+{
+	uint32_t first = pfns[0];
+	uint32_t apart = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		apart |= pfns[i] ^ (first + i);
+	return apart == 0;
+}
+
 /*
- * Runs: eight pages that follow each other from a multiple of eight are one word of states, read or
+ * Octets: eight pages that follow each other from a multiple of eight are one word of states, read or
  * written at once where all eight belong to the caller.
  */
 enum {
-	QI_STATE_RUN = 8,
+	QI_OCTET = 8,
 };
 
-/* QI_STATE_RUN if the first eight of n pfns are such a run, else 1. */
-static inline uint32_t qi_state_run(uint32_t n, const uint32_t *pfns)
+/* Whether the pfns, a run, are octets and nothing else. */
+static inline bool qi_run_is_octets(uint32_t n, const uint32_t *pfns)
 {
-	uint32_t apart = pfns[0] & (QI_STATE_RUN - 1);
-
-	if (n < QI_STATE_RUN)
-		return 1;
-	for (uint32_t i = 1; i < QI_STATE_RUN; i++)
-		apart |= pfns[i] ^ (pfns[0] + i);
-	return apart == 0 ? QI_STATE_RUN : 1;
+	return ((pfns[0] | n) & (QI_OCTET - 1)) == 0;
 }
 
 typedef uint64_t __attribute__((may_alias)) qi_state_word;
@@ -96,16 +101,21 @@ static inline uint64_t qi_state_eight_times(uint8_t value)
 	return value * UINT64_C(0x0101010101010101);
 }
 
-static inline bool qi_state_run_is(qi_state *state, uint32_t pfn, uint8_t value)
+static inline bool qi_state_octets_are(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
 {
-	return __atomic_load_n(qi_state_word_of(state, pfn), __ATOMIC_RELAXED) ==
-	       qi_state_eight_times(value);
+	uint64_t differ = 0;
+
+	for (uint32_t i = 0; i < n; i += QI_OCTET)
+		differ |= __atomic_load_n(qi_state_word_of(state, pfn + i), __ATOMIC_RELAXED) ^
+			  qi_state_eight_times(value);
+	return differ == 0;
 }
 
-static inline void qi_state_set_run(qi_state *state, uint32_t pfn, uint8_t value)
+static inline void qi_state_set_octets(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
 {
-	__atomic_store_n(qi_state_word_of(state, pfn), qi_state_eight_times(value),
-			 __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < n; i += QI_OCTET)
+		__atomic_store_n(qi_state_word_of(state, pfn + i), qi_state_eight_times(value),
+				 __ATOMIC_RELAXED);
 }
 
 /* All of count states from pfn on, at once; only for pages that the caller owns. */

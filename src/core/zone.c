@@ -138,6 +138,11 @@ static uint32_t run_length(uint32_t n, const uint32_t *pfns)
 
 	if (n > room)
 		n = room;
+	/* The first few tell scattered pages from a whole batch that is one run. */
+	while (length < n && length < QI_OCTET && pfns[length] == pfns[0] + length)
+		length++;
+	if (length < QI_OCTET || qi_is_run(n, pfns))
+		return length < QI_OCTET ? length : n;
 	while (length < n && pfns[length] == pfns[0] + length)
 		length++;
 	return length;

@@ -123,6 +123,9 @@ void qi_zone_add_region_locked(struct qi_space *space, struct qi_zone *zone,
 void qi_zone_open_held_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
 			      unsigned int order);
 
+/* A page that is free by state and in no bitmap, list or hand (alloc/recover.c) is free again. */
+void qi_zone_restore_page_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn);
+
 /* Whether bins, units and counts agree; a slow walk, for tests. */
 bool qi_zone_valid_locked(const struct qi_space *space, const struct qi_zone *zone);
 

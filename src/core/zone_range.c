@@ -130,6 +130,13 @@ void qi_zone_open_held_locked(struct qi_space *space, struct qi_zone *zone, uint
 		qi_level_open(&space->blocks, &zone->block_bins, block, &none);
 }
 
+void qi_zone_restore_page_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn)
+{
+	if (!block_is_open(space, qi_block_of(pfn)))
+		qi_zone_open_held_locked(space, zone, pfn, QI_UNIT_ORDER);
+	qi_zone_give_block_locked(space, zone, pfn, 0);
+}
+
 /* Blocks below order 9 that one pageblock of the region has. */
 static uint32_t take_in_block(struct qi_space *space, struct qi_zone *zone, uint32_t block,
 			      unsigned int order, uint32_t want, uint32_t *pfns)
