@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Words, errors, flags and structures of libquire. Included by quire.h; it needs only a freestanding
- * C11 or C++17 compiler. The calls, and what they do with all this, are in quire.h.
+ * Words, errors, flags and structures of libquire. Included by quire.h; it needs only a
+ * freestanding C11 or C++17 compiler. The calls, and what they do with all this, are in quire.h.
  *
- * Words: a page is 2^page_shift bytes; a pfn is the u32 number of a page inside one instance; a block of
- * order k is 2^k pages, aligned to its own size; a pageblock is a block of order 9; a region is a range
- * of memory that the program registered; a zone is a set of regions behind one lock.
+ * Words: a page is 2^page_shift bytes; a pfn is the u32 number of a page inside one instance; a
+ * block of order k is 2^k pages, aligned to its own size; a pageblock is a block of order 9; a
+ * region is a range of memory that the program registered; a zone is a set of regions behind one
+ * lock.
  */
 #ifndef QUIRE_TYPES_H
 #define QUIRE_TYPES_H
@@ -26,14 +27,14 @@
 #define QUIRE_MAX_PAGE_SHIFT 21u
 
 /*
- * Most pages of one instance (config.max_pages), and most pfns it can number: a little under 2^32, so
- * that no pfn equals QUIRE_NO_PFN.
+ * Most pages of one instance (config.max_pages), and most pfns it can number: a little under 2^32,
+ * so that no pfn equals QUIRE_NO_PFN.
  */
 #define QUIRE_MAX_PAGES (UINT64_C(0xffff0000))
 
 /*
- * "No page": the pfn and offset forms' NULL. Pfn 0 and offset 0 are pages, so a zeroed array of pfns or
- * offsets is not an array of holes; set its slots to these values.
+ * "No page": the pfn and offset forms' NULL. Pfn 0 and offset 0 are pages, so a zeroed array of
+ * pfns or offsets is not an array of holes; set its slots to these values.
  */
 #define QUIRE_NO_PFN UINT32_MAX
 #define QUIRE_NO_OFFSET UINT64_MAX
@@ -42,13 +43,14 @@
 #define QUIRE_ALL_CPUS (-1)
 
 /*
- * Errors. The values are Linux's errno values, on every port; calls return them negated. errno itself
- * is never touched.
+ * Errors. The values are Linux's errno values, on every port; calls return them negated. errno
+ * itself is never touched.
  */
 enum quire_err {
 	QUIRE_OK = 0,
 	QUIRE_ENOENT = 2, /* no such region, CPU or page */
-	QUIRE_E2BIG = 7, /* a structure is larger than this library knows, and its tail is not zero */
+	QUIRE_E2BIG =
+		7, /* a structure is larger than this library knows, and its tail is not zero */
 	QUIRE_EAGAIN = 11, /* may not wait, and a lock was held by somebody else */
 	QUIRE_ENOMEM = 12, /* no page, or no block of that order, is free */
 	QUIRE_EFAULT = 14, /* pointers or zeroing asked for, but a region has no CPU mapping */
@@ -62,9 +64,9 @@ enum quire_err {
 };
 
 /*
- * What an allocation may do (the kernel's gfp flags). 0 is the normal effort: it may wait for locks, and
- * before it fails it has emptied deferred pages, the depot and every CPU's lists. Only normal context:
- * a signal handler passes QUIRE_ATOMIC or QUIRE_NOWAIT.
+ * What an allocation may do (the kernel's gfp flags). 0 is the normal effort: it may wait for
+ * locks, and before it fails it has emptied deferred pages, the depot and every CPU's lists. Only
+ * normal context: a signal handler passes QUIRE_ATOMIC or QUIRE_NOWAIT.
  */
 typedef uint32_t quire_gfp;
 
@@ -74,13 +76,17 @@ typedef uint32_t quire_gfp;
 #define QUIRE_ALL (UINT32_C(1) << 1)
 /* Only the fast pass: what the local lists and the zone give at once; no drain, no second try. */
 #define QUIRE_NORETRY (UINT32_C(1) << 2)
-/* May not wait: every lock is only tried; then a small stash that is not behind a lock. Signal-safe. */
+/*
+ * May not wait: every lock is only tried; then a small stash that is not behind a lock. Signal-
+ * safe.
+ */
 #define QUIRE_ATOMIC (UINT32_C(1) << 3)
 /* May not wait and may not use the stash. Signal-safe. */
 #define QUIRE_NOWAIT (UINT32_C(1) << 4)
 /*
- * Settled, and refused with -EOPNOTSUPP until their engine is there: wait for a page to be freed; never
- * fail; try hard, but do fail; may use the reserve below the low watermark; only the local node.
+ * Settled, and refused with -EOPNOTSUPP until their engine is there: wait for a page to be freed;
+ * never fail; try hard, but do fail; may use the reserve below the low watermark; only the local
+ * node.
  */
 #define QUIRE_WAIT (UINT32_C(1) << 5)
 #define QUIRE_NOFAIL (UINT32_C(1) << 6)
@@ -107,13 +113,13 @@ enum quire_check {
 /* config.flags. Unknown bits are refused with -EINVAL. */
 
 /*
- * A forked child may go on with its own copy of the instance. Only right where metadata and regions are
- * private (copied on write), or unmapped and not used by the parent any more.
+ * A forked child may go on with its own copy of the instance. Only right where metadata and regions
+ * are private (copied on write), or unmapped and not used by the parent any more.
  */
 #define QUIRE_CONFIG_INHERIT (UINT32_C(1) << 0)
 /*
- * QUIRE_CACHE_LOCKED: lists belong to normal context alone; requests with QUIRE_ATOMIC or QUIRE_NOWAIT,
- * and those between quire_handler_enter() and quire_handler_exit(), go to the zone.
+ * QUIRE_CACHE_LOCKED: lists belong to normal context alone; requests with QUIRE_ATOMIC or
+ * QUIRE_NOWAIT, and those between quire_handler_enter() and quire_handler_exit(), go to the zone.
  */
 #define QUIRE_CONFIG_NOIRQ (UINT32_C(1) << 1)
 /* The buffer given to quire_init() is all zero bytes: it need not be cleared. */
@@ -122,9 +128,9 @@ enum quire_check {
 #define QUIRE_CONFIG_ONE_LIST (UINT32_C(1) << 3)
 
 /*
- * config.aids: tell a checking tool which pages are free. quire_config_init() sets what the including
- * build was made for (-fsanitize=address, -fsanitize=thread), QUIRE_AID_VALGRIND when QUIRE_USE_VALGRIND
- * is defined. Aids cost time on every call; 0 costs nothing.
+ * config.aids: tell a checking tool which pages are free. quire_config_init() sets what the
+ * including build was made for (-fsanitize=address, -fsanitize=thread), QUIRE_AID_VALGRIND when
+ * QUIRE_USE_VALGRIND is defined. Aids cost time on every call; 0 costs nothing.
  */
 #define QUIRE_AID_ASAN (UINT32_C(1) << 0)
 #define QUIRE_AID_TSAN (UINT32_C(1) << 1)
@@ -162,12 +168,14 @@ struct quire_report {
 	struct quire_region region;
 	uint32_t state; /* the page's state byte; quire_state_name() says it in words */
 	const char *call; /* name of the public call */
-	const char *text; /* a whole sentence: value found, limit, remedy; NUL-terminated, no newline */
+	const char *
+		text; /* a whole sentence: value found, limit, remedy; NUL-terminated, no newline */
 };
 
 /*
- * Called with no lock held, in the context of the call that reports: in a signal handler if that call was
- * made there, so a callback used with handlers is async-signal-safe. It may use the instance.
+ * Called with no lock held, in the context of the call that reports: in a signal handler if that
+ * call was made there, so a callback used with handlers is async-signal-safe. It may use the
+ * instance.
  */
 typedef void quire_report_fn(void *context, const struct quire_report *report);
 
@@ -178,20 +186,28 @@ typedef void quire_report_fn(void *context, const struct quire_report *report);
 struct quire_config {
 	uint32_t size; /* set by quire_config_init(): sizeof this structure in the caller's build */
 	uint32_t flags; /* QUIRE_CONFIG_*, default 0 */
-	uint64_t max_pages; /* most pages that all regions together will have; 1 to QUIRE_MAX_PAGES */
+	uint64_t
+		max_pages; /* most pages that all regions together will have; 1 to QUIRE_MAX_PAGES */
 	uint32_t max_regions; /* 1 to 4096, default 1 */
 	uint32_t max_zones; /* 1 to 16, default 1 */
 	uint32_t page_shift; /* 11 to 21, default 12 (4 KiB) */
 	uint32_t max_align_order; /* largest align_order of a region; 9 to 18, default 9 */
 	uint32_t nr_cpus; /* CPUs with lists, 1 to 65536; default: the machine's possible CPUs */
 	uint32_t cache; /* enum quire_cache: the one preferred */
-	uint32_t require; /* enum quire_cache: -EOPNOTSUPP rather than another one; 0: any will do */
+	uint32_t
+		require; /* enum quire_cache: -EOPNOTSUPP rather than another one; 0: any will do */
 	uint32_t check; /* enum quire_check */
 	uint32_t aids; /* QUIRE_AID_* */
-	uint32_t high; /* most pages of one CPU's list, at most 2048; 0: chosen from max_pages */
+	/*
+	 * Most pages of one CPU's list, at most 2048; 0: chosen from max_pages. Lowered where all
+	 * lists together would hold more than 1/8 of max_pages; quire_info_get() has the outcome.
+	 */
+	uint32_t high;
 	uint32_t batch; /* pages moved between list and zone at once, 1 to 64; 0: chosen */
-	uint32_t nr_stash; /* pages kept for QUIRE_ATOMIC, at most 64; 0: chosen; UINT32_MAX: none */
-	uint32_t nr_depot; /* most full batches in each zone's depot, at most 4096; 0: chosen; UINT32_MAX: none */
+	uint32_t
+		nr_stash; /* pages kept for QUIRE_ATOMIC, at most 64; 0: chosen; UINT32_MAX: none */
+	uint32_t
+		nr_depot; /* most full batches in each zone's depot, at most 4096; 0: chosen; UINT32_MAX: none */
 	uint32_t reserved; /* 0 */
 	quire_report_fn *report; /* NULL: a line on standard error, the first ten of an instance */
 	void *report_context;
@@ -211,9 +227,9 @@ struct quire_region_config {
 	uint64_t cookie; /* the user's own: buffer index, memory key, file descriptor */
 	uint32_t zone; /* zone it belongs to, below max_zones */
 	/*
-	 * Blocks up to this order are aligned to their size in the address space of base; larger ones are
-	 * contiguous, and aligned to 2^align_order pages. 9 to max_align_order; default 9. Aligning to more
-	 * than a pageblock may leave up to 2^align_order - 1 pfns unused.
+	 * Blocks up to this order are aligned to their size in the address space of base; larger
+	 * ones are contiguous, and aligned to 2^align_order pages. 9 to max_align_order; default 9.
+	 * Aligning to more than a pageblock may leave up to 2^align_order - 1 pfns unused.
 	 */
 	uint32_t align_order;
 };
@@ -286,7 +302,8 @@ struct quire_stats {
 	uint64_t zone_busy; /* tries given up because a zone lock was held (times) */
 	uint64_t deferred_pages; /* ever deferred */
 	uint64_t stash_taken;
-	uint64_t drains; /* lists drained on request or for a caller that would have failed (times) */
+	uint64_t
+		drains; /* lists drained on request or for a caller that would have failed (times) */
 	uint64_t drained_pages;
 	uint64_t slow_paths; /* requests that needed the slow path (times) */
 	uint64_t failures; /* requests that got less than they asked for (times) */

@@ -2,7 +2,9 @@
 /* Single allocations. */
 #include "alloc/request.h"
 
-/* One page that the CPU's list has ready, by far the most frequent case; QI_NO_PFN: the long way. */
+/*
+ * One page that the CPU's list has ready, by far the most frequent case; QI_NO_PFN: the long way.
+ */
 static inline uint32_t take_ready(struct quire *q, quire_gfp gfp, unsigned int order)
 {
 	uint32_t pfn;
@@ -40,7 +42,10 @@ static int take_one(struct quire *q, struct qi_request *request, struct qi_array
 	return 0;
 }
 
-/* One page or block into the array's only slot. Not inlined: the fast cases need few registers without it. */
+/*
+ * One page or block into the array's only slot. Not inlined: the fast cases need few registers
+ * without it.
+ */
 static __attribute__((noinline)) int alloc_into(struct quire *q, const char *call, quire_gfp gfp,
 						unsigned int order, struct qi_array *array,
 						const struct quire_region *handle)

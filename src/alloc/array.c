@@ -3,8 +3,7 @@
 
 static bool contains(const struct qi_region *region, const void *address)
 {
-	return region->addr != NULL &&
-	       (uintptr_t)address - (uintptr_t)region->addr < region->bytes;
+	return region->addr != NULL && (uintptr_t)address - (uintptr_t)region->addr < region->bytes;
 }
 
 const struct qi_region *qi_region_at(const struct qi_space *space, const void *address)
@@ -113,9 +112,9 @@ void qi_array_put(const struct qi_space *space, const struct qi_array *array, si
 }
 
 /*
- * The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by one.
- * Wrong offsets show in the top bit of offset (below the region) or of last - offset (above it), as no
- * mapping is larger than 2^63 bytes.
+ * The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by
+ * one. Wrong offsets show in the top bit of offset (below the region) or of last - offset (above
+ * it), as no mapping is larger than 2^63 bytes.
  */
 static bool get_pages(const struct qi_space *space, void *const *pages, bool round, uint32_t n,
 		      uint32_t *restrict pfns)
@@ -140,8 +139,8 @@ static bool get_pages(const struct qi_space *space, void *const *pages, bool rou
 	return wrong == 0;
 }
 
-void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array,
-		  bool round, size_t slot, uint32_t n, uint32_t *pfns)
+void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array, bool round,
+		  size_t slot, uint32_t n, uint32_t *pfns)
 {
 	int error;
 
@@ -194,14 +193,14 @@ uint64_t quire_pfn_to_base(const struct quire *q, uint32_t pfn)
 {
 	const struct qi_region *region = qi_space_region_of(&q->space, pfn);
 
-	return region == NULL ? QUIRE_NO_OFFSET :
-				region->base + qi_offset_of(&q->space, region, pfn);
+	return region == NULL ? QUIRE_NO_OFFSET
+			      : region->base + qi_offset_of(&q->space, region, pfn);
 }
 
 uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_region handle, uint64_t offset)
 {
 	const struct qi_region *region = qi_space_region(&q->space, handle.id);
 
-	return region == NULL || offset >= region->bytes ? QUIRE_NO_PFN :
-							   pfn_in(&q->space, region, offset);
+	return region == NULL || offset >= region->bytes ? QUIRE_NO_PFN
+							 : pfn_in(&q->space, region, offset);
 }

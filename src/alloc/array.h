@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three forms of page, and arrays of them. All work below is on pfns; an array says how the caller's
- * slots are written. Conversions only compute.
+ * The three forms of page, and arrays of them. All work below is on pfns; an array says how the
+ * caller's slots are written. Conversions only compute.
  */
 #ifndef QI_ALLOC_ARRAY_H
 #define QI_ALLOC_ARRAY_H
@@ -69,8 +69,8 @@ static inline bool qi_pfn_known(const struct qi_space *space, uint32_t pfn)
 const struct qi_region *qi_region_at(const struct qi_space *space, const void *address);
 
 /*
- * The page that a slot names: QI_NO_PFN with *error 0 for a hole, or with a negative *error, reported, for
- * an address that is no page's (inside a page, unless round).
+ * The page that a slot names: QI_NO_PFN with *error 0 for a hole, or with a negative *error,
+ * reported, for an address that is no page's (inside a page, unless round).
  */
 uint32_t qi_page_at(const struct quire *q, const char *call, const void *address, bool round,
 		    int *error);
@@ -82,7 +82,7 @@ bool qi_array_is_hole(const struct qi_array *array, size_t slot);
 void qi_array_put(const struct qi_space *space, const struct qi_array *array, size_t slot,
 		  uint32_t n, const uint32_t *pfns);
 /* Read slots [slot, slot + n) as pfns; what is a hole or refused becomes QI_NO_PFN. */
-void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array,
-		  bool round, size_t slot, uint32_t n, uint32_t *pfns);
+void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array, bool round,
+		  size_t slot, uint32_t n, uint32_t *pfns);
 
 #endif /* QI_ALLOC_ARRAY_H */

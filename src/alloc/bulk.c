@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bulk allocations: a request for n blocks is served in batches of up to QI_SCRATCH, each taken, marked and
- * written with no lock held. A *sink* says where batches go: slots one after the other, or an array's holes.
+ * Bulk allocations: a request for n blocks is served in batches of up to QI_SCRATCH, each taken,
+ * marked and written with no lock held. A *sink* says where batches go: slots one after the other,
+ * or an array's holes.
  */
 #include "alloc/request.h"
 
@@ -135,7 +136,9 @@ size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
-	struct qi_request request = { .call = "quire_alloc_bulk_offset", .gfp = gfp, .order = order };
+	struct qi_request request = { .call = "quire_alloc_bulk_offset",
+				      .gfp = gfp,
+				      .order = order };
 	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .out.offsets = offsets };
 
 	return alloc_bulk(q, &request, &array, &handle);
@@ -156,7 +159,7 @@ static size_t fill(struct quire *q, const char *call, quire_gfp gfp, struct qi_a
 {
 	struct qi_request request = { .call = call, .gfp = gfp };
 	struct sink sink = { .array = array, .holes = true };
-	size_t holes = count_holes(array);
+	size_t holes = array->in.pages != NULL ? count_holes(array) : array->n;
 	size_t populated = array->n - holes;
 
 	if (array->n == 0)

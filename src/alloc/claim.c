@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All-or-nothing requests of more blocks than fit a scratch. A caller's array may not be written before
- * success is certain (its slots would have to be restored), nor under a lock (it may fault), and there is no other
- * memory to note n blocks in. So they are noted where they are: each block taken is marked CLAIMED by
- * its state byte, and once there are n they are found again by walking the states, ascending.
+ * All-or-nothing requests of more blocks than fit a scratch. A caller's array may not be written
+ * before success is certain (its slots would have to be restored), nor under a lock (it may fault),
+ * and there is no other memory to note n blocks in. So they are noted where they are: each block
+ * taken is marked CLAIMED by its state byte, and once there are n they are found again by walking
+ * the states, ascending.
  *
- * CLAIMED does not say by whom, so requests take turns: two callers that each want 60 % are one after
- * the other, and one of them succeeds. The turn is not a lock: who waits for it gives up when its holder stops
- * making progress (its array may be paged by a program that itself waits for us), and fork does not take it.
+ * CLAIMED does not say by whom, so requests take turns: two callers that each want 60 % are one
+ * after the other, and one of them succeeds. The turn is not a lock: who waits for it gives up when
+ * its holder stops making progress (its array may be paged by a program that itself waits for us),
+ * and fork does not take it.
  */
 #include "alloc/request.h"
 
@@ -79,8 +81,8 @@ static void claim_blocks(struct quire *q, const struct qi_request *request, uint
 	}
 }
 
-uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request,
-			  struct qi_claim *claim, uint32_t want, uint32_t *pfns)
+uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, struct qi_claim *claim,
+			  uint32_t want, uint32_t *pfns)
 {
 	uint8_t claimed = (uint8_t)(QI_STATE_CLAIMED + request->order);
 	uint32_t got = 0;
@@ -106,13 +108,13 @@ static void give_up(struct quire *q, const struct qi_request *request, struct qi
 	uint32_t pfns[QI_SCRATCH];
 
 	while (claim->left > 0)
-		qi_untake(q, request->order,
-			  qi_claim_collect(q, request, claim, QI_SCRATCH, pfns), pfns);
+		qi_untake(q, request->order, qi_claim_collect(q, request, claim, QI_SCRATCH, pfns),
+			  pfns);
 }
 
 /*
- * One attempt, with the turn; on failure the turn is lost and everything given back. Others who find
- * nothing meanwhile wait for what is in transit.
+ * One attempt, with the turn; on failure the turn is lost and everything given back. Others who
+ * find nothing meanwhile wait for what is in transit.
  */
 static bool attempt(struct quire *q, const struct qi_request *request, uint64_t n,
 		    struct qi_claim *claim)
@@ -137,8 +139,8 @@ static bool may_suffice(const struct quire *q, const struct qi_request *request,
 
 static int no_luck(const struct quire *q, const struct qi_request *request, uint64_t n)
 {
-	return !qi_may_wait(request->gfp) && may_suffice(q, request, n) ? -QUIRE_EAGAIN :
-									   -QUIRE_ENOMEM;
+	return !qi_may_wait(request->gfp) && may_suffice(q, request, n) ? -QUIRE_EAGAIN
+									: -QUIRE_ENOMEM;
 }
 
 /* A failed attempt has moved pages itself; whether another is worth it is told by the counts. */

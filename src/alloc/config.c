@@ -13,7 +13,7 @@ enum {
 	LIST_SHARE = 8, /* lists hold at most 1/8 of the pages, depots half as much */
 };
 
-#define KNOWN_FLAGS                                                                                \
+#define KNOWN_FLAGS \
 	(QUIRE_CONFIG_INHERIT | QUIRE_CONFIG_NOIRQ | QUIRE_CONFIG_ZEROED | QUIRE_CONFIG_ONE_LIST)
 #define KNOWN_AIDS (QUIRE_AID_ASAN | QUIRE_AID_TSAN | QUIRE_AID_VALGRIND)
 
@@ -42,7 +42,7 @@ int qi_copy_sized(struct qi_reporter *reporter, const char *call, void *to, size
 		if (((const unsigned char *)from)[i] != 0)
 			return qi_refuse_config(
 				reporter, call, -QUIRE_E2BIG,
-				"byte %u of the structure is set, and this library knows %u; use the newer "
+				"byte %u of the structure is set, and its size here is %u; use the newer "
 				"library that the program was built for",
 				QI_U(i), QI_U(known));
 	memset(to, 0, known);
@@ -50,7 +50,10 @@ int qi_copy_sized(struct qi_reporter *reporter, const char *call, void *to, size
 	return 0;
 }
 
-/* One field: its name, the value found, and the limits. 0 stands for the default where a default is given. */
+/*
+ * One field: its name, the value found, and the limits. 0 stands for the default where a default is
+ * given.
+ */
 struct limit {
 	const char *name;
 	uint32_t *value;
@@ -66,8 +69,9 @@ static int check_limit(struct qi_reporter *reporter, const char *call, const str
 	if (*limit->value >= limit->least && *limit->value <= limit->most)
 		return 0;
 	return qi_refuse_config(reporter, call, -QUIRE_EINVAL,
-				"config.%s is %u; set it to %u to %u, or to 0 for the default", limit->name,
-				QI_U(*limit->value), QI_U(limit->least), QI_U(limit->most));
+				"config.%s is %u; set it to %u to %u, or to 0 for the default",
+				limit->name, QI_U(*limit->value), QI_U(limit->least),
+				QI_U(limit->most));
 }
 
 static int check_limits(struct qi_reporter *reporter, const char *call, struct quire_config *config)
@@ -75,9 +79,10 @@ static int check_limits(struct qi_reporter *reporter, const char *call, struct q
 	const struct limit limits[] = {
 		{ "max_regions", &config->max_regions, 1, MAX_REGIONS, 1 },
 		{ "max_zones", &config->max_zones, 1, MAX_ZONES, 1 },
-		{ "page_shift", &config->page_shift, QUIRE_MIN_PAGE_SHIFT, QUIRE_MAX_PAGE_SHIFT, 12 },
-		{ "max_align_order", &config->max_align_order, QUIRE_PAGEBLOCK_ORDER, QUIRE_MAX_ORDER,
-		  QUIRE_PAGEBLOCK_ORDER },
+		{ "page_shift", &config->page_shift, QUIRE_MIN_PAGE_SHIFT, QUIRE_MAX_PAGE_SHIFT,
+		  12 },
+		{ "max_align_order", &config->max_align_order, QUIRE_PAGEBLOCK_ORDER,
+		  QUIRE_MAX_ORDER, QUIRE_PAGEBLOCK_ORDER },
 		{ "nr_cpus", &config->nr_cpus, 1, MAX_CPUS, qp_nr_cpus() },
 		{ "cache", &config->cache, 0, QUIRE_CACHE_MAGAZINE, QUIRE_CACHE_DEFAULT },
 		{ "require", &config->require, 0, QUIRE_CACHE_MAGAZINE, QUIRE_CACHE_DEFAULT },
@@ -108,7 +113,8 @@ static int check_flags(struct qi_reporter *reporter, const char *call,
 					QI_U(config->aids & ~KNOWN_AIDS), QI_U(KNOWN_AIDS));
 	if (config->reserved != 0)
 		return qi_refuse_config(reporter, call, -QUIRE_EINVAL,
-					"config.reserved is %u; leave it 0", QI_U(config->reserved));
+					"config.reserved is %u; leave it 0",
+					QI_U(config->reserved));
 	if (config->max_pages == 0 || config->max_pages > QUIRE_MAX_PAGES)
 		return qi_refuse_config(
 			reporter, call, -QUIRE_EINVAL,
@@ -125,7 +131,8 @@ static int choose_cache(struct qi_reporter *reporter, const char *call, struct q
 
 	plan->asked = wanted;
 	if (wanted == QUIRE_CACHE_NONE || wanted == QUIRE_CACHE_LOCKED) {
-		plan->reason = config->require != 0 ? "required by the config" : "asked for by the config";
+		plan->reason = config->require != 0 ? "required by the config"
+						    : "asked for by the config";
 		config->cache = wanted;
 		return 0;
 	}
@@ -135,9 +142,10 @@ static int choose_cache(struct qi_reporter *reporter, const char *call, struct q
 			"config.require is %s, which this version does not have; require locked or none, or set "
 			"config.cache to prefer a cache without requiring it",
 			quire_cache_name(wanted));
-	plan->reason = wanted == QUIRE_CACHE_DEFAULT ?
-			       "the best cache of this version" :
-			       "the cache asked for is not in this version; locked is the nearest";
+	plan->reason =
+		wanted == QUIRE_CACHE_DEFAULT
+			? "the best cache of this version"
+			: "the cache asked for is not in this version; locked is the nearest";
 	config->cache = QUIRE_CACHE_LOCKED;
 	return 0;
 }
@@ -147,29 +155,28 @@ static uint64_t list_allowance(const struct quire_config *config)
 	return config->max_pages / LIST_SHARE / config->nr_cpus;
 }
 
-static int choose_lists(struct qi_reporter *reporter, const char *call, struct quire_config *config)
+/*
+ * Lists together hold at most 1/8 of the pages. A high above that is lowered, not refused: the same
+ * program is to run on a machine with more CPUs. Lists too short to be worth a visit are none,
+ * unless asked for.
+ */
+static void choose_lists(struct quire_config *config)
 {
 	uint64_t allowed;
 
 	if ((config->flags & QUIRE_CONFIG_ONE_LIST) != 0)
 		config->nr_cpus = 1;
 	allowed = list_allowance(config);
-	if (config->cache == QUIRE_CACHE_NONE) {
+	if (config->cache == QUIRE_CACHE_NONE)
 		config->high = 0;
-	} else if (config->high > allowed) {
-		return qi_refuse_config(
-			reporter, call, -QUIRE_EINVAL,
-			"config.high is %u; the lists of %u CPUs may hold 1/8 of %u pages, so at most %u each; "
-			"set that, or 0",
-			QI_U(config->high), QI_U(config->nr_cpus), config->max_pages, allowed);
-	} else if (config->high == 0 && allowed >= LEAST_HIGH) {
-		config->high = allowed < DEFAULT_HIGH ? (uint32_t)allowed : DEFAULT_HIGH;
-	}
+	else if (config->high == 0)
+		config->high = allowed < LEAST_HIGH ? 0 : DEFAULT_HIGH;
+	if (config->high > allowed)
+		config->high = (uint32_t)allowed;
 	if (config->batch == 0)
 		config->batch = QI_SCRATCH;
 	if (config->high > 0 && config->batch > config->high / 4)
 		config->batch = config->high >= 4 ? config->high / 4 : 1;
-	return 0;
 }
 
 static int choose_reserves(struct qi_reporter *reporter, const char *call,
@@ -178,9 +185,9 @@ static int choose_reserves(struct qi_reporter *reporter, const char *call,
 	uint64_t batches = config->max_pages / (2 * LIST_SHARE) / config->batch;
 
 	if (config->nr_stash == 0)
-		config->nr_stash = config->max_pages / 64 < DEFAULT_STASH ?
-					   (uint32_t)(config->max_pages / 64) :
-					   DEFAULT_STASH;
+		config->nr_stash = config->max_pages / 64 < DEFAULT_STASH
+					   ? (uint32_t)(config->max_pages / 64)
+					   : DEFAULT_STASH;
 	else if (config->nr_stash == UINT32_MAX)
 		config->nr_stash = 0;
 	if (config->nr_stash > QI_MAX_STASH)
@@ -196,7 +203,8 @@ static int choose_reserves(struct qi_reporter *reporter, const char *call,
 	if (config->nr_depot == UINT32_MAX || config->high == 0)
 		config->nr_depot = 0;
 	else if (config->nr_depot == 0)
-		config->nr_depot = 2 * config->nr_cpus < MAX_DEPOT ? 2 * config->nr_cpus : MAX_DEPOT;
+		config->nr_depot = 2 * config->nr_cpus < MAX_DEPOT ? 2 * config->nr_cpus
+								   : MAX_DEPOT;
 	if (config->nr_depot > batches)
 		config->nr_depot = (uint32_t)batches;
 	return 0;
@@ -231,14 +239,16 @@ static void lay_out(struct qi_plan *plan)
 	layout->cleared = end;
 	layout->lists = end;
 	if (config->high > 0)
-		layout->lists = place(&end, config->nr_cpus * qi_front_list_bytes(config->high), 2 * line);
+		layout->lists = place(&end, config->nr_cpus * qi_front_list_bytes(config->high),
+				      2 * line);
 	layout->depot = place(&end, (size_t)config->nr_depot * config->batch * sizeof(uint32_t), 4);
 	layout->total = end + 2 * line;
 }
 
 /*
- * Pageblocks: the pages, and for each region up to 2^max_align_order - 1 pfns before it and a ragged
- * last block; one unused block between regions. Superblocks: each region may begin and end inside one.
+ * Pageblocks: the pages, and for each region up to 2^max_align_order - 1 pfns before it and a
+ * ragged last block; one unused block between regions. Superblocks: each region may begin and end
+ * inside one.
  */
 static int size_space(struct qi_reporter *reporter, const char *call, struct qi_plan *plan)
 {
@@ -268,19 +278,21 @@ int qi_plan_make(const struct quire_config *user, const char *call, struct qi_pl
 	if (user == NULL)
 		return qi_refuse_config(&reporter, call, -QUIRE_EINVAL,
 					"config is NULL; pass one made by quire_config_init()");
+	if (user->size >= sizeof(*user)) {
+		reporter.report = user->report;
+		reporter.context = user->report_context;
+	}
 	error = qi_copy_sized(&reporter, call, config, sizeof(*config), sizeof(*config), user);
-	reporter.report = config->report;
-	reporter.context = config->report_context;
 	if (error == 0)
 		error = check_flags(&reporter, call, config);
 	if (error == 0)
 		error = check_limits(&reporter, call, config);
 	if (error == 0)
 		error = choose_cache(&reporter, call, plan);
-	if (error == 0)
-		error = choose_lists(&reporter, call, config);
-	if (error == 0)
+	if (error == 0) {
+		choose_lists(config);
 		error = choose_reserves(&reporter, call, config);
+	}
 	if (error == 0)
 		error = size_space(&reporter, call, plan);
 	if (error == 0)

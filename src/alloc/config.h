@@ -23,7 +23,8 @@ struct qi_layout {
 };
 
 struct qi_plan {
-	struct quire_config config; /* no field is "the default" any more; nr_stash and nr_depot may be 0 */
+	struct quire_config
+		config; /* no field is "the default" any more; nr_stash and nr_depot may be 0 */
 	uint32_t max_blocks;
 	uint32_t max_supers;
 	uint32_t asked; /* enum quire_cache, before the choice */
@@ -35,8 +36,9 @@ struct qi_plan {
 int qi_plan_make(const struct quire_config *config, const char *call, struct qi_plan *plan);
 
 /*
- * Copy a structure whose first member is the caller's idea of its size: what the caller does not know is zero, what
- * the library does not know must be. known is sizeof here, least the size in the first release.
+ * Copy a structure whose first member is the caller's idea of its size: what the caller does not
+ * know is zero, what the library does not know must be. known is sizeof here, least the size in the
+ * first release.
  */
 int qi_copy_sized(struct qi_reporter *reporter, const char *call, void *to, size_t known,
 		  size_t least, const void *from);

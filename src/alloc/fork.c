@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork: before it, every lock of the instance is taken in the lock order, so that the child's copy is of
- * a quiet moment. In the child an instance is dead, as its metadata may be shared with the parent, and
- * is not touched; one made to be inherited gets its locks back and a new owner.
+ * fork: before it, every lock of the instance is taken in the lock order, so that the child's copy
+ * is of a quiet moment. In the child an instance is dead, as its metadata may be shared with the
+ * parent, and is not touched; one made to be inherited gets its locks back and a new owner.
  */
 #include "alloc/instance.h"
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Frees. What a page is, is read from its state byte before anything is changed; its state says "free"
- * before the page goes where others can take it. A wrong page is reported and nothing else happens.
+ * Frees. What a page is, is read from its state byte before anything is changed; its state says
+ * "free" before the page goes where others can take it. A wrong page is reported and nothing else
+ * happens.
  */
 #include "alloc/array.h"
 
-/* A held page of order 0 becomes free by state; false: it is something else, see release_other(). */
+/*
+ * A held page of order 0 becomes free by state; false: it is something else, see release_other().
+ */
 static inline bool accept_page(struct quire *q, uint32_t pfn)
 {
 	qi_state *state = q->space.state;
@@ -25,7 +28,8 @@ static inline bool accept_page(struct quire *q, uint32_t pfn)
 static void release_block(struct quire *q, uint32_t pfn, unsigned int order)
 {
 	if (q->aids != 0 && qi_region_of_page(&q->space, pfn)->addr != NULL)
-		qp_aid_freed(q->aids, qi_page_of(&q->space, pfn), (size_t)qi_page_bytes(q) << order);
+		qp_aid_freed(q->aids, qi_page_of(&q->space, pfn),
+			     (size_t)qi_page_bytes(q) << order);
 	if (order == 0) {
 		qi_front_give(&q->front, 1, &pfn);
 		return;
@@ -34,7 +38,10 @@ static void release_block(struct quire *q, uint32_t pfn, unsigned int order)
 	qi_front_give_block(&q->front, pfn, order);
 }
 
-/* Not a held page of order 0 as such: a block of a higher order, a page from the stash, or an error. */
+/*
+ * Not a held page of order 0 as such: a block of a higher order, a page from the stash, or an
+ * error.
+ */
 static int release_other(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
 {
 	uint8_t state = qi_state_get(q->space.state, pfn);
@@ -105,9 +112,7 @@ static const struct qi_region *region_for(const struct quire *q, const char *cal
 	}
 	region = qi_space_region(&q->space, handle.id);
 	if (region == NULL)
-		*error = qi_refuse(q, call, -QUIRE_ENOENT,
-				   "region %u does not exist; there are %u, from 1 on", QI_U(handle.id),
-				   QI_U(qi_nr_regions(&q->space)));
+		*error = qi_refuse_free_region(q, call, handle);
 	return region;
 }
 
@@ -147,7 +152,10 @@ static bool accept_run(struct quire *q, uint32_t n, const uint32_t *pfns)
 	return true;
 }
 
-/* One slot of a bulk free: 1 if its page is now free by state and is to be given, else 0 and *freed counts. */
+/*
+ * One slot of a bulk free: 1 if its page is now free by state and is to be given, else 0 and *freed
+ * counts.
+ */
 static uint32_t accept_slot(struct quire *q, const char *call, uint32_t pfn, size_t *freed)
 {
 	if (pfn == QI_NO_PFN)
@@ -202,8 +210,14 @@ static size_t free_bulk(struct quire *q, const char *call, const struct qi_array
 		(void)qi_refuse_dead(q, call);
 		return 0;
 	}
+	if (qp_unlikely(array->n > 0 && array->in.pages == NULL)) {
+		(void)qi_refuse(q, call, -QUIRE_EINVAL, "the array is NULL; pass one of %u slots",
+				QI_U(array->n));
+		return 0;
+	}
 	for (size_t slot = 0; slot < array->n; slot += QI_SCRATCH) {
-		uint32_t n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot) : QI_SCRATCH;
+		uint32_t n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot)
+							  : QI_SCRATCH;
 
 		qi_array_get(q, call, array, round, slot, n, pfns);
 		freed += release_batch(q, call, n, pfns);

@@ -35,5 +35,6 @@ void qi_hand_out(struct quire *q, const struct qi_request *request, uint32_t n,
 	if (qp_unlikely(q->aids != 0))
 		show_aids(q, request->order, n, pfns);
 	for (uint32_t i = 0; i < n && (request->gfp & QUIRE_ZERO) != 0; i++)
-		memset(qi_page_of(&q->space, pfns[i]), 0, (size_t)qi_page_bytes(q) << request->order);
+		memset(qi_page_of(&q->space, pfns[i]), 0,
+		       (size_t)qi_page_bytes(q) << request->order);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Visiting held blocks. Checked instances know each by its state. Unchecked ones know only what is free: everything is
- * drained, and what is neither in a bitmap nor reserved is held.
+ * Visiting held blocks. Checked instances know each by its state. Unchecked ones know only what is
+ * free: everything is drained, and what is neither in a bitmap nor reserved is held.
  */
 #include "alloc/request.h"
 
@@ -98,8 +98,8 @@ int quire_held_visit(struct quire *q, visit_fn *visit, void *context)
 	nr = qi_nr_regions(&q->space);
 	for (uint32_t i = 0; i < nr; i++) {
 		const struct qi_region *region = &q->space.regions[i];
-		int stop = qi_checked(q) ? visit_region(q, region, visit, context) :
-					   visit_region_unchecked(q, region, visit, context);
+		int stop = qi_checked(q) ? visit_region(q, region, visit, context)
+					 : visit_region_unchecked(q, region, visit, context);
 
 		if (stop != 0)
 			return stop;

@@ -34,6 +34,7 @@ static void init_space(struct quire *q, unsigned char *start, const struct qi_pl
 	space->max_blocks = plan->max_blocks;
 	space->max_supers = plan->max_supers;
 	space->max_pages = plan->config.max_pages;
+	space->max_align_order = plan->config.max_align_order;
 	for (uint32_t zone = 0; zone < space->nr_zones; zone++)
 		qi_zone_init(&space->zones[zone], zone, plan->config.nr_stash);
 }
@@ -93,8 +94,9 @@ static int init_planned(const struct qi_plan *plan, const char *call, void *buff
 	struct quire *made = init_instance((void *)(((uintptr_t)buffer + mask) & ~mask), plan);
 
 	if (!qp_fork_register(&made->fork_link))
-		return qi_refuse(made, call, -QUIRE_ENOMEM,
-				 "the system has no room for a fork handler; free memory and try again");
+		return qi_refuse(
+			made, call, -QUIRE_ENOMEM,
+			"the system has no room for a fork handler; free memory and try again");
 	*q = made;
 	return 0;
 }
@@ -111,7 +113,8 @@ int quire_init(const struct quire_config *config, void *buffer, size_t buffer_by
 	reporter.report = plan.config.report;
 	reporter.context = plan.config.report_context;
 	if (buffer == NULL || q == NULL)
-		return qi_refuse_config(&reporter, "quire_init", -QUIRE_EINVAL, "%s is NULL; pass %u bytes",
+		return qi_refuse_config(&reporter, "quire_init", -QUIRE_EINVAL,
+					"%s is NULL; pass %u bytes",
 					buffer == NULL ? "buffer" : "q", QI_U(plan.layout.total));
 	if (buffer_bytes < plan.layout.total)
 		return qi_refuse_config(
@@ -142,9 +145,10 @@ int quire_create(const struct quire_config *config, struct quire **q)
 			QI_U(plan.layout.total));
 	mapping = qp_memory_map(plan.layout.total);
 	if (mapping == NULL)
-		return qi_refuse_config(&reporter, "quire_create", -QUIRE_ENOMEM,
-					"the system refused %u bytes for metadata; lower config.max_pages",
-					QI_U(plan.layout.total));
+		return qi_refuse_config(
+			&reporter, "quire_create", -QUIRE_ENOMEM,
+			"the system has no memory for %u bytes of metadata; lower config.max_pages",
+			QI_U(plan.layout.total));
 	plan.config.flags |= QUIRE_CONFIG_ZEROED;
 	error = init_planned(&plan, "quire_create", mapping, q);
 	if (error != 0) {
@@ -154,6 +158,17 @@ int quire_create(const struct quire_config *config, struct quire **q)
 	(*q)->mapping = mapping;
 	(*q)->mapping_bytes = plan.layout.total;
 	return 0;
+}
+
+static int refuse_null_memory(size_t bytes)
+{
+	struct qi_reporter reporter = { 0 };
+
+	return qi_refuse_config(
+		&reporter, "quire_create_over", -QUIRE_EINVAL,
+		"memory is NULL; pass the start of the %u bytes, or register an unmapped region "
+		"with quire_region_add()",
+		QI_U(bytes));
 }
 
 int quire_create_over(void *memory, size_t bytes, struct quire **q)
@@ -169,6 +184,8 @@ int quire_create_over(void *memory, size_t bytes, struct quire **q)
 	region.bytes = bytes;
 	if (config.max_pages == 0) /* let the region's own check speak */
 		config.max_pages = 1;
+	if (memory == NULL)
+		return refuse_null_memory(bytes);
 	error = quire_create(&config, q);
 	if (error != 0)
 		return error;
@@ -200,9 +217,10 @@ int quire_destroy(struct quire *q)
 		return 0;
 	held = qi_alive(q) ? quire_held(q) : 0;
 	if (held > 0)
-		return qi_refuse(q, "quire_destroy", -QUIRE_EBUSY,
-				 "%u pages are held; free them first (quire_held_visit() finds them)",
-				 QI_U(held));
+		return qi_refuse(
+			q, "quire_destroy", -QUIRE_EBUSY,
+			"%u pages are held; free them first (quire_held_visit() finds them)",
+			QI_U(held));
 	qp_fork_unregister(&q->fork_link);
 	unpoison_regions(q);
 	if (q->mapping != NULL)

@@ -20,7 +20,8 @@ struct qi_reporter {
 /* Constant after creation unless said otherwise. */
 struct quire {
 	/* read by every call */
-	uint32_t owner; /* qp_process() of the process it belongs to; a forked child that inherits sets it */
+	uint32_t
+		owner; /* qp_process() of the process it belongs to; a forked child that inherits sets it */
 	uint32_t check; /* enum quire_check */
 	uint32_t aids;
 	_Atomic uint32_t nr_high; /* held blocks of orders above 0 */
@@ -89,11 +90,17 @@ int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, 
 		     ...);
 int qi_refuse(const struct quire *q, const char *call, int error, const char *format, ...);
 int qi_refuse_dead(const struct quire *q, const char *call);
-/* A free of what is not a held block: why, found out from its state. address is what the caller gave. */
+/*
+ * A free of what is not a held block: why, found out from its state. address is what the caller
+ * gave.
+ */
 int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64_t address);
 /* A free of an address that is no page's. */
 int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
 		      const struct qi_region *region);
+/* A free by offset into no region; a split of what is not a held block. */
+int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_region handle);
+int qi_refuse_split(const struct quire *q, const char *call, uint32_t pfn);
 void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text);
 
 /* alloc/fork.c; alloc/recover.c: in the child, alone, after the locks have been released. */

@@ -19,8 +19,9 @@ size_t quire_drain(struct quire *q, int cpu, size_t keep)
 	}
 	if (cpu != QUIRE_ALL_CPUS && (cpu < 0 || (uint32_t)cpu >= q->front.nr_cpus)) {
 		(void)qi_refuse(q, "quire_drain", -QUIRE_ENOENT,
-				"CPU %s%u has no list; pass 0 to %u, or QUIRE_ALL_CPUS", cpu < 0 ? "-" : "",
-				cpu < 0 ? -(uint64_t)cpu : (uint64_t)cpu, QI_U(q->front.nr_cpus - 1));
+				"CPU %s%u has no list; pass 0 to %u, or QUIRE_ALL_CPUS",
+				cpu < 0 ? "-" : "", cpu < 0 ? -(uint64_t)cpu : (uint64_t)cpu,
+				QI_U(q->front.nr_cpus - 1));
 		return 0;
 	}
 	if (cpu != QUIRE_ALL_CPUS)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An inherited instance in a forked child. All locks were held across the fork, but the parent's other
- * threads may have had pages in hand: taken and not yet marked held, freed and not yet in a list, claimed, or
- * half way onto the deferred stack. Those threads do not exist here, so their pages are found and freed: every
- * page that is free by state has to be free in a bitmap once all lists have been drained. Without
- * checks held pages have no state, and such pages stay held.
+ * An inherited instance in a forked child. All locks were held across the fork, but the parent's
+ * other threads may have had pages in hand: taken and not yet marked held, freed and not yet in a
+ * list, claimed, or half way onto the deferred stack. Those threads do not exist here, so their
+ * pages are found and freed: every page that is free by state has to be free in a bitmap once all
+ * lists have been drained. Without checks held pages have no state, and such pages stay held.
  */
 #include "alloc/request.h"
 

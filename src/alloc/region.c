@@ -18,17 +18,20 @@ static int check_bytes(const struct quire *q, const struct quire_region_config *
 	uint64_t page = qi_page_bytes(q);
 
 	if (config->bytes == 0 || config->bytes % page != 0)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "bytes is %u, not a multiple of the page size %u, at least one page",
-				 config->bytes, page);
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"bytes is %u, not a multiple of the page size %u, at least one page",
+			config->bytes, page);
 	if ((uintptr_t)config->addr % page != 0)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "addr %x is not a multiple of the page size %u; map it aligned, or leave out "
-				 "its first bytes",
-				 QI_U((uintptr_t)config->addr), page);
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"addr %x is not a multiple of the page size %u; map it aligned, or leave out "
+			"its first bytes",
+			QI_U((uintptr_t)config->addr), page);
 	if (config->base % page != 0)
 		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "base %x is not a multiple of the page size %u", config->base, page);
+				 "base %x is not a multiple of the page size %u", config->base,
+				 page);
 	if (config->base + (config->bytes - 1) < config->base ||
 	    (uintptr_t)config->addr + (config->bytes - 1) < (uintptr_t)config->addr)
 		return qi_refuse(q, add_call, -QUIRE_EINVAL,
@@ -40,19 +43,23 @@ static int check_bytes(const struct quire *q, const struct quire_region_config *
 static int check_place(const struct quire *q, struct quire_region_config *config)
 {
 	if ((config->flags & ~QUIRE_REGION_BASE) != 0)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL, "flags has unknown bits %x; known are %x",
+		return qi_refuse(q, add_call, -QUIRE_EINVAL,
+				 "flags has unknown bits %x; known are %x",
 				 QI_U(config->flags & ~QUIRE_REGION_BASE), QI_U(QUIRE_REGION_BASE));
 	if (config->zone >= q->space.nr_zones)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "zone is %u and config.max_zones was %u; use a lower one, or create with more",
-				 QI_U(config->zone), QI_U(q->space.nr_zones));
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"zone is %u and config.max_zones was %u; use a lower one, or create with more",
+			QI_U(config->zone), QI_U(q->space.nr_zones));
 	if (config->align_order == 0)
 		config->align_order = QUIRE_PAGEBLOCK_ORDER;
-	if (config->align_order < QUIRE_PAGEBLOCK_ORDER || config->align_order > QUIRE_MAX_ORDER)
+	if (config->align_order < QUIRE_PAGEBLOCK_ORDER ||
+	    config->align_order > q->space.max_align_order)
 		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "align_order is %u; use %u to config.max_align_order, at most %u",
+				 "align_order is %u; use %u to %u, or create with a larger "
+				 "config.max_align_order (at most %u)",
 				 QI_U(config->align_order), QI_U(QUIRE_PAGEBLOCK_ORDER),
-				 QI_U(QUIRE_MAX_ORDER));
+				 QI_U(q->space.max_align_order), QI_U(QUIRE_MAX_ORDER));
 	return 0;
 }
 
@@ -61,7 +68,10 @@ static bool ranges_meet(uint64_t a, uint64_t a_bytes, uint64_t b, uint64_t b_byt
 	return a <= b ? b - a < a_bytes : a - b < b_bytes;
 }
 
-/* The registered region that shares memory, or addresses in one zone's space, with a new one; or NULL. */
+/*
+ * The registered region that shares memory, or addresses in one zone's space, with a new one; or
+ * NULL.
+ */
 static const struct qi_region *find_overlap(const struct qi_space *space,
 					    const struct qi_region *region)
 {
@@ -82,11 +92,12 @@ static const struct qi_region *find_overlap(const struct qi_space *space,
 static int refuse_overlap(const struct quire *q, const struct qi_region *region,
 			  const struct qi_region *other)
 {
-	return qi_refuse(q, add_call, -QUIRE_EEXIST,
-			 "%u bytes at addr %x, base %x overlap region %u at addr %x, base %x; register each "
-			 "byte once, and give another address space a zone of its own",
-			 region->bytes, QI_U((uintptr_t)region->addr), region->base,
-			 QI_U(other - q->space.regions) + 1, QI_U((uintptr_t)other->addr), other->base);
+	return qi_refuse(
+		q, add_call, -QUIRE_EEXIST,
+		"%u bytes at addr %x, base %x overlap region %u at addr %x, base %x; register each "
+		"byte once, and give another address space a zone of its own",
+		region->bytes, QI_U((uintptr_t)region->addr), region->base,
+		QI_U(other - q->space.regions) + 1, QI_U((uintptr_t)other->addr), other->base);
 }
 
 static int refuse_place(const struct quire *q, enum qi_place place, const struct qi_region *region)
@@ -97,22 +108,27 @@ static int refuse_place(const struct quire *q, enum qi_place place, const struct
 
 	switch (place) {
 	case QI_PLACE_NO_REGION:
-		return qi_refuse(q, add_call, -QUIRE_ENOSPC,
-				 "all %u regions are in use; create with a larger config.max_regions",
-				 QI_U(space->max_regions));
+		return qi_refuse(
+			q, add_call, -QUIRE_ENOSPC,
+			"all %u regions are in use; create with a larger config.max_regions",
+			QI_U(space->max_regions));
 	case QI_PLACE_NO_PAGES:
-		return qi_refuse(q, add_call, -QUIRE_ENOSPC,
-				 "%u pages do not fit: %u of config.max_pages %u are used; create with more",
-				 region->bytes >> space->page_shift, used, space->max_pages);
+		return qi_refuse(
+			q, add_call, -QUIRE_ENOSPC,
+			"%u pages do not fit: %u of config.max_pages %u are used; create with more",
+			region->bytes >> space->page_shift, used, space->max_pages);
 	default:
-		return qi_refuse(q, add_call, -QUIRE_ENOSPC,
-				 "aligned so, %u pages do not fit the pfns of this instance; create with a "
-				 "larger config.max_align_order or config.max_pages",
-				 region->bytes >> space->page_shift);
+		return qi_refuse(
+			q, add_call, -QUIRE_ENOSPC,
+			"aligned so, %u pages do not fit the pfns of this instance; create with a "
+			"larger config.max_align_order or config.max_pages",
+			region->bytes >> space->page_shift);
 	}
 }
 
-/* Unmapped regions are counted before their pages can be had, so that no pointer is made from one. */
+/*
+ * Unmapped regions are counted before their pages can be had, so that no pointer is made from one.
+ */
 static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 {
 	const struct qi_region *region = qi_space_append(&q->space, placed);
@@ -171,7 +187,8 @@ int quire_region_add(struct quire *q, const struct quire_region_config *user,
 	if (user == NULL)
 		return qi_refuse(q, add_call, -QUIRE_EINVAL,
 				 "config is NULL; pass one made by quire_region_config_init()");
-	error = qi_copy_sized(&q->reporter, add_call, &config, sizeof(config), sizeof(config), user);
+	error = qi_copy_sized(&q->reporter, add_call, &config, sizeof(config), sizeof(config),
+			      user);
 	if (error != 0)
 		return error;
 	if (config.addr != NULL && (config.flags & QUIRE_REGION_BASE) == 0)
@@ -186,13 +203,14 @@ int quire_region_remove(struct quire *q, struct quire_region handle)
 {
 	if (q == NULL)
 		return -QUIRE_EINVAL;
-	return qi_refuse(q, "quire_region_remove", -QUIRE_EOPNOTSUPP,
-			 "region %u stays: removing regions is not in this version; destroy the instance",
-			 QI_U(handle.id));
+	return qi_refuse(
+		q, "quire_region_remove", -QUIRE_EOPNOTSUPP,
+		"region %u stays: removing regions is not in this version; destroy the instance",
+		QI_U(handle.id));
 }
 
 int quire_region_info_get(const struct quire *q, struct quire_region handle,
-		      struct quire_region_info *info)
+			  struct quire_region_info *info)
 {
 	const struct qi_region *region;
 	struct quire_region_info known = { 0 };
@@ -202,8 +220,8 @@ int quire_region_info_get(const struct quire *q, struct quire_region handle,
 	region = qi_space_region(&q->space, handle.id);
 	if (region == NULL)
 		return qi_refuse(q, "quire_region_info_get", -QUIRE_ENOENT,
-				 "region %u does not exist; there are %u, from 1 on", QI_U(handle.id),
-				 QI_U(qi_nr_regions(&q->space)));
+				 "region %u does not exist; there are %u, from 1 on",
+				 QI_U(handle.id), QI_U(qi_nr_regions(&q->space)));
 	known.size = info->size < sizeof(known) ? info->size : (uint32_t)sizeof(known);
 	known.zone = region->zone;
 	known.addr = region->addr;

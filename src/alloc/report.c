@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Diagnostics: each refused call is described by one sentence that names value, limit and remedy. */
-#include "alloc/instance.h"
+/*
+ * Diagnostics: each refused call is described by one sentence that names value, limit and remedy.
+ */
+#include "alloc/array.h"
 
 enum {
 	TEXT_BYTES = 320,
@@ -35,7 +37,10 @@ static void deliver(struct qi_reporter *reporter, const struct quire_report *rep
 		to_port(reporter, report);
 }
 
-/* Reporting from calls that only read the instance: its counters are not part of what they promise to keep. */
+/*
+ * Reporting from calls that only read the instance: its counters are not part of what they promise
+ * to keep.
+ */
 static struct quire *counters_of(const struct quire *q)
 {
 	return (struct quire *)(uintptr_t)q;
@@ -77,9 +82,10 @@ int qi_refuse(const struct quire *q, const char *call, int error, const char *fo
 
 int qi_refuse_dead(const struct quire *q, const char *call)
 {
-	return qi_refuse(q, call, -QUIRE_EOWNERDEAD,
-			 "the instance belongs to the process that forked this one; create one here, or "
-			 "create it with QUIRE_CONFIG_INHERIT");
+	return qi_refuse(
+		q, call, -QUIRE_EOWNERDEAD,
+		"the instance belongs to the process that forked this one; create one here, or "
+		"create it with QUIRE_CONFIG_INHERIT");
 }
 
 /* Whether a page lies inside a held block that begins before it; *head is where. */
@@ -102,20 +108,24 @@ static int why_not(const struct quire *q, uint32_t pfn, uint8_t state, struct qi
 	uint32_t head;
 
 	if (qi_space_region_of(&q->space, pfn) == NULL) {
-		qi_text_add(text, "pfn %u is no page of this instance; free it where it came from",
-			    QI_U(pfn));
+		qi_text_add(
+			text,
+			"pfn %u is in no region of this instance; pass it to the one it came from",
+			QI_U(pfn));
 		return -QUIRE_EINVAL;
 	}
 	if (state == QI_STATE_RESERVED) {
-		qi_text_add(text, "page %u is reserved; undo that with quire_unreserve()", QI_U(pfn));
+		qi_text_add(text, "page %u is reserved; undo that with quire_unreserve()",
+			    QI_U(pfn));
 		return -QUIRE_EINVAL;
 	}
 	if (inside_block(q, pfn, &head)) {
-		qi_text_add(text,
-			    "page %u is inside the block of order %u that begins at page %u; free that, or "
-			    "quire_split() it first",
-			    QI_U(pfn), QI_U(qi_state_order(qi_state_get(q->space.state, head))),
-			    QI_U(head));
+		qi_text_add(
+			text,
+			"page %u is inside the block of order %u that begins at page %u; pass that, or "
+			"quire_split() it first",
+			QI_U(pfn), QI_U(qi_state_order(qi_state_get(q->space.state, head))),
+			QI_U(head));
 		return -QUIRE_EINVAL;
 	}
 	qi_text_add(text,
@@ -159,17 +169,50 @@ int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
 
 	qi_text_init(&text, buffer, sizeof(buffer));
 	if (region != NULL)
-		qi_text_add(&text,
-			    "%x is inside a page of %u bytes; pass the page's start, or use the _round form",
-			    address, qi_page_bytes(q));
+		qi_text_add(
+			&text,
+			"%x is inside a page of %u bytes; pass the page's start, or use the _round form (quire_free_round(), …)",
+			address, qi_page_bytes(q));
 	else
-		qi_text_add(&text, "%x is in no region of this instance; free it where it came from",
+		qi_text_add(&text,
+			    "%x is in no region of this instance; pass it to the one it came from",
 			    address);
 	report.error = -QUIRE_EINVAL;
 	report.address = address;
 	report.call = call;
 	report.text = buffer;
 	return refuse_free(q, &report);
+}
+
+int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_region handle)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	struct quire_report report = no_page;
+
+	qi_text_init(&text, buffer, sizeof(buffer));
+	qi_text_add(&text, "region %u does not exist; there are %u, from 1 on", QI_U(handle.id),
+		    QI_U(qi_nr_regions(&q->space)));
+	report.error = -QUIRE_ENOENT;
+	report.address = handle.id;
+	report.call = call;
+	report.text = buffer;
+	return refuse_free(q, &report);
+}
+
+/* Not a held block, where one was to be split. */
+int qi_refuse_split(const struct quire *q, const char *call, uint32_t pfn)
+{
+	char buffer[TEXT_BYTES];
+	struct qi_text text;
+	uint8_t state = QI_STATE_FREE;
+	int error;
+
+	if (qi_pfn_known(&q->space, pfn))
+		state = qi_state_get(q->space.state, pfn);
+	qi_text_init(&text, buffer, sizeof(buffer));
+	error = why_not(q, pfn, state, &text);
+	return qi_refuse(q, call, error, "only held blocks can be split: %s", buffer);
 }
 
 void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text)

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "alloc/request.h"
 
-#define KNOWN                                                                                      \
-	(QUIRE_ZERO | QUIRE_ALL | QUIRE_NORETRY | QUIRE_ATOMIC | QUIRE_NOWAIT | QUIRE_WAIT |       \
+#define KNOWN                                                                                \
+	(QUIRE_ZERO | QUIRE_ALL | QUIRE_NORETRY | QUIRE_ATOMIC | QUIRE_NOWAIT | QUIRE_WAIT | \
 	 QUIRE_NOFAIL | QUIRE_RETRY_MAYFAIL | QUIRE_HIGH | QUIRE_THISNODE)
-#define LATER (QUIRE_WAIT | QUIRE_NOFAIL | QUIRE_RETRY_MAYFAIL | QUIRE_HIGH | QUIRE_THISNODE)
+
+/* Names of the flags that are settled and have no engine yet. */
+static const struct {
+	quire_gfp flag;
+	const char *name;
+} later[] = {
+	{ QUIRE_WAIT, "QUIRE_WAIT" },
+	{ QUIRE_NOFAIL, "QUIRE_NOFAIL" },
+	{ QUIRE_RETRY_MAYFAIL, "QUIRE_RETRY_MAYFAIL" },
+	{ QUIRE_HIGH, "QUIRE_HIGH" },
+	{ QUIRE_THISNODE, "QUIRE_THISNODE" },
+};
 
 /* Flags that deny each other. */
 static const struct {
@@ -29,15 +40,18 @@ static int check_flags(const struct quire *q, const struct qi_request *request)
 
 	if ((gfp & ~KNOWN) != 0)
 		return qi_refuse(q, request->call, -QUIRE_EINVAL,
-				 "gfp has unknown bits %x; known are %x", QI_U(gfp & ~KNOWN), QI_U(KNOWN));
+				 "gfp has unknown bits %x; known are %x", QI_U(gfp & ~KNOWN),
+				 QI_U(KNOWN));
 	for (size_t i = 0; i < sizeof(contradictions) / sizeof(contradictions[0]); i++)
 		if ((gfp & contradictions[i].one) != 0 && (gfp & contradictions[i].other) != 0)
 			return qi_refuse(q, request->call, -QUIRE_EINVAL,
-					 "gfp %x contradicts itself: %s; drop one of them", QI_U(gfp),
-					 contradictions[i].names);
-	if ((gfp & LATER) != 0)
-		return qi_refuse(q, request->call, -QUIRE_EOPNOTSUPP,
-				 "gfp bits %x are not in this version; call without them", QI_U(gfp & LATER));
+					 "gfp %x contradicts itself: %s; drop one of them",
+					 QI_U(gfp), contradictions[i].names);
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if ((gfp & later[i].flag) != 0)
+			return qi_refuse(q, request->call, -QUIRE_EOPNOTSUPP,
+					 "%s (gfp bit %x) is not in this version; call without it",
+					 later[i].name, QI_U(later[i].flag));
 	return 0;
 }
 
@@ -50,10 +64,11 @@ static int check_mapped(const struct quire *q, const struct qi_request *request,
 		return 0;
 	if (request->only != NULL ? request->only->addr != NULL : !qi_has_unmapped(q))
 		return 0;
-	return qi_refuse(q, request->call, -QUIRE_EFAULT,
-			 "%s was asked for, and a region has no CPU mapping; use the pfn or offset form "
-			 "without QUIRE_ZERO, or give unmapped regions an instance of their own",
-			 what);
+	return qi_refuse(
+		q, request->call, -QUIRE_EFAULT,
+		"%s was asked for, and a region has no CPU mapping; use the pfn or offset form "
+		"(quire_alloc_pfn(), …) without QUIRE_ZERO, or give unmapped regions an instance of their own",
+		what);
 }
 
 static int check_region(const struct quire *q, struct qi_request *request, struct qi_array *array,
@@ -62,8 +77,8 @@ static int check_region(const struct quire *q, struct qi_request *request, struc
 	array->region = qi_space_region(&q->space, handle->id);
 	if (array->region == NULL)
 		return qi_refuse(q, request->call, -QUIRE_ENOENT,
-				 "region %u does not exist; there are %u, from 1 on", QI_U(handle->id),
-				 QI_U(qi_nr_regions(&q->space)));
+				 "region %u does not exist; there are %u, from 1 on",
+				 QI_U(handle->id), QI_U(qi_nr_regions(&q->space)));
 	request->only = qi_nr_regions(&q->space) == 1 ? NULL : array->region;
 	return 0;
 }
@@ -80,6 +95,9 @@ int qi_request_check(const struct quire *q, struct qi_request *request, struct q
 	if (request->order > QUIRE_MAX_ORDER)
 		return qi_refuse(q, request->call, -QUIRE_EINVAL, "order is %u; the largest is %u",
 				 QI_U(request->order), QI_U(QUIRE_MAX_ORDER));
+	if (array->n > 0 && array->out.pages == NULL)
+		return qi_refuse(q, request->call, -QUIRE_EINVAL,
+				 "the array is NULL; pass one of %u slots", QI_U(array->n));
 	error = check_flags(q, request);
 	if (error == 0 && handle != NULL)
 		error = check_region(q, request, array, handle);

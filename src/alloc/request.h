@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A request as all calls see it: what is asked for, checked once; and the two efforts that serve it. */
+/*
+ * A request as all calls see it: what is asked for, checked once; and the two efforts that serve
+ * it.
+ */
 #ifndef QI_ALLOC_REQUEST_H
 #define QI_ALLOC_REQUEST_H
 
@@ -13,15 +16,15 @@ struct qi_request {
 };
 
 /*
- * Check flags, order and what the form needs. handle is the region of the offset form, NULL of others; *array's region is set
- * from it. 0, or a negative error, reported.
+ * Check flags, order and what the form needs. handle is the region of the offset form, NULL of
+ * others; *array's region is set from it. 0, or a negative error, reported.
  */
 int qi_request_check(const struct quire *q, struct qi_request *request, struct qi_array *array,
 		     const struct quire_region *handle);
 
 /*
- * Whether movements of pages may still bring what was not found. Begin, look, and ask after a failure;
- * begin again before the next look. attempt begins as 0.
+ * Whether movements of pages may still bring what was not found. Begin, look, and ask after a
+ * failure; begin again before the next look. attempt begins as 0.
  */
 struct qi_watch {
 	uint64_t seen;
@@ -29,16 +32,17 @@ struct qi_watch {
 };
 
 enum {
-	QI_PATIENCE = 1000, /* attempts while nothing changes; then whoever is moving pages has been stopped */
+	QI_PATIENCE =
+		1000, /* attempts while nothing changes; then whoever is moving pages has been stopped */
 };
 
 void qi_watch_begin(const struct quire *q, struct qi_watch *watch);
 bool qi_watch_again(const struct quire *q, struct qi_watch *watch);
 
 /*
- * alloc/take.c. Up to want (<= QI_SCRATCH) blocks. Fast: lists and zones, no more; may wait if the request
- * may. Look: one look everywhere, waiting for locks, after the lists have been drained where that helps;
- * begins the watch.
+ * alloc/take.c. Up to want (<= QI_SCRATCH) blocks. Fast: lists and zones, no more; may wait if the
+ * request may. Look: one look everywhere, waiting for locks, after the lists have been drained
+ * where that helps; begins the watch.
  */
 uint32_t qi_take_fast(struct quire *q, const struct qi_request *request, uint32_t want,
 		      uint32_t *pfns);
@@ -71,8 +75,8 @@ struct qi_claim {
 
 int qi_claim_begin(struct quire *q, const struct qi_request *request, uint64_t n,
 		   struct qi_claim *claim);
-uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request,
-			  struct qi_claim *claim, uint32_t want, uint32_t *pfns);
+uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, struct qi_claim *claim,
+			  uint32_t want, uint32_t *pfns);
 
 /* Free pages by all counts: an estimate under load, exact when quiet. */
 uint64_t qi_count_free(const struct quire *q);

@@ -11,15 +11,17 @@ static const struct qi_region *region_of_range(const struct quire *q, const char
 	if (!qi_alive(q))
 		*error = qi_refuse_dead(q, call);
 	else if (region == NULL)
-		*error = qi_refuse(q, call, -QUIRE_EINVAL,
-				   "pfn %u is no page of this instance; quire_region_info_get() says which are",
-				   QI_U(pfn));
+		*error = qi_refuse(
+			q, call, -QUIRE_EINVAL,
+			"pfn %u is no page of this instance; quire_region_info_get() says which are",
+			QI_U(pfn));
 	else if (nr_pages == 0 || nr_pages > region->nr_pages - (pfn - region->first_pfn))
-		*error = qi_refuse(q, call, -QUIRE_EINVAL,
-				   "%u pages from page %u on are not inside one region, which has %u from there "
-				   "on; pass 1 to that many",
-				   QI_U(nr_pages), QI_U(pfn),
-				   QI_U(region->nr_pages - (pfn - region->first_pfn)));
+		*error = qi_refuse(
+			q, call, -QUIRE_EINVAL,
+			"%u pages from page %u on are not inside one region, which has %u from there "
+			"on; pass 1 to that many",
+			QI_U(nr_pages), QI_U(pfn),
+			QI_U(region->nr_pages - (pfn - region->first_pfn)));
 	return *error == 0 ? region : NULL;
 }
 
@@ -75,7 +77,8 @@ int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 	} while (!taken && qi_watch_again(q, &watch));
 	if (!taken)
 		return qi_refuse(q, "quire_reserve", -QUIRE_EBUSY,
-				 "page %u is held or reserved; free it first, or leave it out", QI_U(missing));
+				 "page %u is held or reserved; free it first, or leave it out",
+				 QI_U(missing));
 	qi_state_fill(q->space.state, pfn, nr_pages, QI_STATE_RESERVED);
 	atomic_fetch_add_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
 	return 0;
@@ -114,24 +117,25 @@ static void give_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint
 int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 {
 	int error;
-	const struct qi_region *region =
-		region_of_range(q, "quire_unreserve", pfn, nr_pages, &error);
+	const struct qi_region *region = region_of_range(q, "quire_unreserve", pfn, nr_pages,
+							 &error);
 	uint32_t wrong;
 
 	if (region == NULL)
 		return error;
 	if (!unmark_reserved(q, pfn, nr_pages, &wrong))
-		return qi_refuse(q, "quire_unreserve", -QUIRE_EINVAL,
-				 "page %u is not reserved; pass only pages that quire_reserve() took",
-				 QI_U(wrong));
+		return qi_refuse(
+			q, "quire_unreserve", -QUIRE_EINVAL,
+			"page %u is not reserved; pass only pages that quire_reserve() took",
+			QI_U(wrong));
 	atomic_fetch_sub_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
 	give_range(q, &q->space.zones[region->zone], pfn, nr_pages);
 	return 0;
 }
 
 /*
- * A block of order 9 or more has no bits of its own, only its bit one level up: before its pages are
- * freed one by one its pageblocks are opened, with nothing free.
+ * A block of order 9 or more has no bits of its own, only its bit one level up: before its pages
+ * are freed one by one its pageblocks are opened, with nothing free.
  */
 static void split(struct quire *q, uint32_t pfn, unsigned int order)
 {
@@ -148,39 +152,43 @@ static void split(struct quire *q, uint32_t pfn, unsigned int order)
 	atomic_fetch_sub_explicit(&q->nr_high, 1, memory_order_relaxed);
 }
 
-static int split_pfn(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
+static int split_pfn(struct quire *q, const char *call, uint32_t pfn)
 {
 	uint8_t state;
 
 	if (!qi_pfn_known(&q->space, pfn))
-		return qi_refuse_free(q, call, pfn, address);
+		return qi_refuse_split(q, call, pfn);
 	state = qi_state_get(q->space.state, pfn);
 	if (qi_state_is_held(state)) {
 		if (qi_state_order(state) > 0)
 			split(q, pfn, qi_state_order(state));
 		return 0;
 	}
-	return qi_checked(q) || state != QI_STATE_FREE ? qi_refuse_free(q, call, pfn, address) : 0;
+	return qi_checked(q) || state != QI_STATE_FREE ? qi_refuse_split(q, call, pfn) : 0;
 }
 
 int quire_split(struct quire *q, void *page)
 {
-	int error;
 	uint32_t pfn;
 
 	if (!qi_alive(q))
 		return qi_refuse_dead(q, "quire_split");
-	pfn = qi_page_at(q, "quire_split", page, false, &error);
-	if (error != 0)
-		return error;
-	return split_pfn(q, "quire_split", pfn, (uint64_t)(uintptr_t)page);
+	pfn = quire_page_to_pfn(q, page);
+	if (((uintptr_t)page & (qi_page_bytes(q) - 1)) != 0)
+		pfn = QUIRE_NO_PFN;
+	if (pfn == QUIRE_NO_PFN)
+		return qi_refuse(
+			q, "quire_split", -QUIRE_EINVAL,
+			"%x is not the start of a page of this instance; pass what quire_alloc() gave",
+			QI_U((uintptr_t)page));
+	return split_pfn(q, "quire_split", pfn);
 }
 
 int quire_split_pfn(struct quire *q, uint32_t pfn)
 {
 	if (!qi_alive(q))
 		return qi_refuse_dead(q, "quire_split_pfn");
-	return split_pfn(q, "quire_split_pfn", pfn, pfn);
+	return split_pfn(q, "quire_split_pfn", pfn);
 }
 
 int quire_order(const struct quire *q, uint32_t pfn)

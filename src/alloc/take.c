@@ -2,12 +2,14 @@
 /*
  * The effort behind a request, rung by rung:
  *
- * 1. Fast: this CPU's list, the depot, the home zone; then the other zones. Deferred pages are taken up with each lock.
+ * 1. Fast: this CPU's list, the depot, the home zone; then the other zones. Deferred pages are
+ *    taken up with each lock.
  * 2. Who may not wait gets pages from the stash, and no more.
- * 3. Hard, for order 0: the zones again, waiting; the depot; every CPU's list; the stash. The first of these that has
- *    something serves the caller, and nothing else is disturbed. For higher orders, which need
- *    neighbours, everything is drained into the zones first.
- * 4. Nothing found, but others were moving pages meanwhile: look again. Nothing, and nobody moved: fail.
+ * 3. Hard, for order 0: the zones again, waiting; the depot; every CPU's list; the stash. The first
+ *    of these that has something serves the caller, and nothing else is disturbed. For higher
+ *    orders, which need neighbours, everything is drained into the zones first.
+ * 4. Nothing found, but others were moving pages meanwhile: look again. Nothing, and nobody moved:
+ *    fail.
  */
 #include "alloc/request.h"
 
@@ -120,9 +122,9 @@ void qi_watch_begin(const struct quire *q, struct qi_watch *watch)
 }
 
 /*
- * Low half: movers now; high half: moves ended. Unchanged, and nobody moving: what was not found is not
- * there. Unchanged while somebody is moving: wait for them, but not for ever, as a stopped thread moves
- * nothing.
+ * Low half: movers now; high half: moves ended. Unchanged, and nobody moving: what was not found is
+ * not there. Unchanged while somebody is moving: wait for them, but not for ever, as a stopped
+ * thread moves nothing.
  */
 bool qi_watch_again(const struct quire *q, struct qi_watch *watch)
 {

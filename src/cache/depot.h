@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A depot of full batches: what one CPU's list has too much of, another's takes at one exchange a batch, so a CPU that
- * only frees feeds one that only allocates without either visiting the zone.
+ * A depot of full batches: what one CPU's list has too much of, another's takes at one exchange a
+ * batch, so a CPU that only frees feeds one that only allocates without either visiting the zone.
  */
 #ifndef QI_CACHE_DEPOT_H
 #define QI_CACHE_DEPOT_H
@@ -23,7 +23,9 @@ void qi_depot_init(struct qi_depot *depot, uint32_t batch, uint32_t max, uint32_
 /* One full batch in, if there is room and the lock is free. Never waits. */
 bool qi_depot_put(struct qi_depot *depot, const uint32_t *pfns);
 
-/* One full batch out: depot->batch, or 0 if it is empty (or locked, and the caller may not wait). */
+/*
+ * One full batch out: depot->batch, or 0 if it is empty (or locked, and the caller may not wait).
+ */
 uint32_t qi_depot_get(struct qi_depot *depot, bool may_wait, uint32_t *pfns);
 
 static inline uint32_t qi_depot_count(const struct qi_depot *depot)

@@ -25,7 +25,9 @@ static uint32_t pop_above(struct qi_list *list, uint32_t keep, uint32_t want, ui
 	return n;
 }
 
-/* As many as it had when the drain began: an owner that keeps refilling it does not keep us here. */
+/*
+ * As many as it had when the drain began: an owner that keeps refilling it does not keep us here.
+ */
 uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep)
 {
 	uint32_t scratch[QI_SCRATCH];

@@ -58,8 +58,7 @@ static void give_to_zone(struct qi_front *front, struct qi_zone *zone, uint32_t 
 		qi_zone_unlock(front->space, zone);
 		return;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		qi_zone_defer(front->space, zone, pfns[i], 0);
+	qi_zone_defer(front->space, zone, n, pfns);
 }
 
 /* Pages of the home zone that no list will take. */
@@ -81,7 +80,8 @@ static uint32_t refill(struct qi_front *front, struct qi_list *list, bool may_wa
 	qi_transit_begin(front->home);
 	n = qi_depot_get(&front->depot, may_wait, scratch);
 	if (n == 0)
-		n = take_from_zone(front, may_wait, want > list->batch ? want : list->batch, scratch);
+		n = take_from_zone(front, may_wait, want > list->batch ? want : list->batch,
+				   scratch);
 	if (want > n)
 		want = n;
 	rest = n - want;
@@ -181,5 +181,5 @@ void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int orde
 		qi_zone_unlock(front->space, zone);
 		return;
 	}
-	qi_zone_defer(front->space, zone, pfn, order);
+	qi_zone_defer_block(front->space, zone, pfn, order);
 }

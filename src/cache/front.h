@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order-0 front end: per-CPU lists in front of one zone, or none. The kind is one predicted branch.
+ * The order-0 front end: per-CPU lists in front of one zone, or none. The kind is one predicted
+ * branch.
  *
  *	kind	take			give
  *	NONE	zone			zone, else deferred
@@ -101,7 +102,10 @@ void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int orde
 /* The zone of a page. */
 struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn);
 
-/* cache/drain.c: may wait. Take pages out of one list until keep are left, or out of the depot; how many. */
+/*
+ * cache/drain.c: may wait. Take pages out of one list until keep are left, or out of the depot; how
+ * many.
+ */
 uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep);
 uint64_t qi_front_drain_depot(struct qi_front *front);
 /* Up to want pages for the caller itself, from wherever lists and depot hold some. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One CPU's list of free pages, behind a lock that its users only try: who fails goes to the zone. Pages
- * leave in the order in which they came in a batch, so ascending batches stay ascending: the top of the stack is slot
- * count - 1 and holds the first page of the batch pushed last.
+ * One CPU's list of free pages, behind a lock that its users only try: who fails goes to the zone.
+ * Pages leave in the order in which they came in a batch, so ascending batches stay ascending: the
+ * top of the stack is slot count - 1 and holds the first page of the batch pushed last.
  */
 #ifndef QI_CACHE_LIST_H
 #define QI_CACHE_LIST_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * 512-bit sets. Free blocks of order k inside a word are found by folding: bit i of fold k says that the
- * 2^k items from i on are all free, and only multiples of 2^k are kept. After six folds bit 0 of a word
- * stands for its 64 items; the eight of them make a byte, folded three times more for orders 7 to 9.
+ * 512-bit sets. Free blocks of order k inside a word are found by folding: bit i of fold k says
+ * that the 2^k items from i on are all free, and only multiples of 2^k are kept. After six folds
+ * bit 0 of a word stands for its 64 items; the eight of them make a byte, folded three times more
+ * for orders 7 to 9.
  */
 #include "core/bits.h"
 #include "port/port.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sets of 512 items as eight words; 1 = free. The items are the pages of a pageblock or, one level up, the
- * pageblocks of a superblock: both levels run on this code. A block of order k is a run of 2^k items that
- * begins at a multiple of 2^k. Plain memory: the caller's lock protects it.
+ * Sets of 512 items as eight words; 1 = free. The items are the pages of a pageblock or, one level
+ * up, the pageblocks of a superblock: both levels run on this code. A block of order k is a run of
+ * 2^k items that begins at a multiple of 2^k. Plain memory: the caller's lock protects it.
  */
 #ifndef QI_CORE_BITS_H
 #define QI_CORE_BITS_H
@@ -26,7 +26,10 @@ static inline uint64_t qi_word_mask(uint32_t first, uint32_t count)
 	return (~UINT64_C(0) >> (64 - count)) << first;
 }
 
-/* Ones in a word. By hand: without a machine option the compiler would call its library, which the core has not. */
+/*
+ * Ones in a word. By hand: without a machine option the compiler would call its library, which the
+ * core has not.
+ */
 static inline uint32_t qi_word_count(uint64_t word)
 {
 	word -= (word >> 1) & UINT64_C(0x5555555555555555);
@@ -63,7 +66,10 @@ uint32_t qi_bits_find(const struct qi_bits *bits, unsigned int order);
 /* Order of the largest free block that contains the free block at first of that order. */
 unsigned int qi_bits_merged(const struct qi_bits *bits, uint32_t first, unsigned int order);
 
-/* Clear the lowest want items that are set (or all, if fewer) and write base + item of each, ascending; how many. */
+/*
+ * Clear the lowest want items that are set (or all, if fewer) and write base + item of each,
+ * ascending; how many.
+ */
 uint32_t qi_bits_take(struct qi_bits *bits, uint32_t want, uint32_t base, uint32_t *out);
 
 #endif /* QI_CORE_BITS_H */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pfn space of an instance: state bytes, the two levels of units, and the regions that give pfns an
- * address. Arrays never move. doc/metadata.md has the layout.
+ * The pfn space of an instance: state bytes, the two levels of units, and the regions that give
+ * pfns an address. Arrays never move. doc/metadata.md has the layout.
  *
  * Each region starts on a pageblock of its own, with pfn congruent to base >> page_shift modulo
- * 2^align_order, so an order-k block has an order-k-aligned address and no pageblock spans two regions.
- * Each region has superblocks of its own too, so nothing merges across regions, and one unused
- * pageblock lies between two regions, so pfns that follow each other are addresses that do.
+ * 2^align_order, so an order-k block has an order-k-aligned address and no pageblock spans two
+ * regions. Each region has superblocks of its own too, so nothing merges across regions, and one
+ * unused pageblock lies between two regions, so pfns that follow each other are addresses that do.
  */
 #ifndef QI_CORE_SPACE_H
 #define QI_CORE_SPACE_H
@@ -18,7 +18,9 @@
 
 struct qi_zone;
 
-/* Written once before it is published by space.nr_regions; constant from then on but for the hint. */
+/*
+ * Written once before it is published by space.nr_regions; constant from then on but for the hint.
+ */
 struct qi_region {
 	unsigned char *addr; /* NULL: not mapped */
 	uint64_t base;
@@ -45,6 +47,7 @@ struct qi_space {
 	struct qi_zone *zones;
 	uint32_t nr_zones;
 	uint32_t page_shift;
+	uint32_t max_align_order;
 	uint32_t max_regions;
 	uint32_t max_blocks;
 	uint32_t max_supers;
@@ -101,15 +104,18 @@ enum qi_place {
 };
 
 /*
- * Find pfns for *region, whose addr, base, bytes, cookie and zone are set; nothing is changed but the fields of
- * *region that say where it lies. Then make it part of the space: its blocks are known, and in no zone
- * yet. Both under the region lock.
+ * Find pfns for *region, whose addr, base, bytes, cookie and zone are set; nothing is changed but
+ * the fields of *region that say where it lies. Then make it part of the space: its blocks are
+ * known, and in no zone yet. Both under the region lock.
  */
 enum qi_place qi_space_place(const struct qi_space *space, unsigned int align_order,
 			     struct qi_region *region);
 const struct qi_region *qi_space_append(struct qi_space *space, const struct qi_region *region);
 
-/* Let others find the region just appended; returns its id. Before its pages go to the zone. Under the region lock. */
+/*
+ * Let others find the region just appended; returns its id. Before its pages go to the zone. Under
+ * the region lock.
+ */
 uint32_t qi_space_publish(struct qi_space *space);
 
 #endif /* QI_CORE_SPACE_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stash: pages for those who may not wait, in slots that are each one atomic exchange. Lock holders
- * put pages in, anybody takes them out. A page is in a slot or in somebody's hand, never both.
+ * The stash: pages for those who may not wait, in slots that are each one atomic exchange. Lock
+ * holders put pages in, anybody takes them out. A page is in a slot or in somebody's hand, never
+ * both.
  */
 #include "core/zone.h"
 
@@ -35,7 +36,10 @@ uint32_t qi_stash_count(const struct qi_zone *zone)
 	return count;
 }
 
-/* The last pages are not hidden in the stash: requests that may wait would have to look for them there. */
+/*
+ * The last pages are not hidden in the stash: requests that may wait would have to look for them
+ * there.
+ */
 static bool worth_filling(const struct qi_zone *zone)
 {
 	return qi_count_get(&zone->nr_free) > 4 * (uint64_t)zone->nr_stash;

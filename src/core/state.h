@@ -11,9 +11,9 @@
  *	0x20 + k	DEFERRED: a freed block of order k that waits for the zone's next lock holder
  *	0x40 + k	CLAIMED: a block of order k set aside by an all-or-nothing request under way
  *
- * Zeroed memory is free memory: metadata of any size need not be touched to be made. Accesses are relaxed
- * single-byte atomics: who may change a byte is settled by who owns the page, and ownership passes
- * through locks. Only a wrong free reads a byte that somebody else may be writing.
+ * Zeroed memory is free memory: metadata of any size need not be touched to be made. Accesses are
+ * relaxed single-byte atomics: who may change a byte is settled by who owns the page, and ownership
+ * passes through locks. Only a wrong free reads a byte that somebody else may be writing.
  */
 #ifndef QI_CORE_STATE_H
 #define QI_CORE_STATE_H
@@ -76,8 +76,8 @@ static inline bool qi_is_run(uint32_t n, const uint32_t *pfns)
 }
 
 /*
- * Octets: eight pages that follow each other from a multiple of eight are one word of states, read or
- * written at once where all eight belong to the caller.
+ * Octets: eight pages that follow each other from a multiple of eight are one word of states, read
+ * or written at once where all eight belong to the caller.
  */
 enum {
 	QI_OCTET = 8,

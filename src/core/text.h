@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text without a C library: diagnostics and statistics are written by hosted programs and small kernels
- * alike. Formats know %s (const char *), %u and %x (both uint64_t: wrap numbers in QI_U), and %%.
+ * Text without a C library: diagnostics and statistics are written by hosted programs and small
+ * kernels alike. Formats know %s (const char *), %u and %x (both uint64_t: wrap numbers in QI_U),
+ * and %%.
  */
 #ifndef QI_CORE_TEXT_H
 #define QI_CORE_TEXT_H

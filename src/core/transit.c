@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages in transit. Who moves pages between lists, depot and zone holds them in its own scratch for a
- * while, where nobody else can find them. A request that has looked everywhere and found nothing has failed
- * only if nobody was moving pages and no move has ended since it began to look.
+ * Pages in transit. Who moves pages between lists, depot and zone holds them in its own scratch for
+ * a while, where nobody else can find them. A request that has looked everywhere and found nothing
+ * has failed only if nobody was moving pages and no move has ended since it began to look.
  */
 #include "core/zone.h"
 

@@ -31,18 +31,20 @@ void qi_zone_lock(struct qi_space *space, struct qi_zone *zone)
 
 bool qi_zone_try(struct qi_space *space, struct qi_zone *zone)
 {
-	for (int try = 0; try < QI_TRIES; try++)
+	for (int try = 0; try < QI_TRIES; try++) {
 		if (qp_lock_try(&zone->lock)) {
 			entered(space, zone);
 			return true;
 		}
+		qp_pause();
+	}
 	qi_count_shared(&zone->nr_busy, 1);
 	return false;
 }
 
 /*
- * After the unlock, look again: who deferred a page while the lock was held has tried it in vain after
- * its push, and relies on this look. If this try fails, its holder will look after us.
+ * After the unlock, look again: who deferred a page while the lock was held has tried it in vain
+ * after its push, and relies on this look. If this try fails, its holder will look after us.
  */
 void qi_zone_release(struct qi_space *space, struct qi_zone *zone)
 {
@@ -158,7 +160,8 @@ static uint32_t give_to_block(struct qi_space *space, struct qi_zone *zone, uint
 
 	while (i < n && qi_block_of(pfns[i]) == block) {
 		uint32_t length = run_length(n - i, pfns + i);
-		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]), length);
+		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]),
+						  length);
 
 		merged = order > merged ? order : merged;
 		i += length;
@@ -194,9 +197,9 @@ uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone,
 		unit = qi_level_choose(&zone->super_bins, order - QI_UNIT_ORDER, 1);
 		if (unit == QI_NO_UNIT)
 			return QI_NO_PFN;
-		pfn = (space->super_first[unit] +
-		       qi_level_take_block(&space->supers, &zone->super_bins, unit,
-					   order - QI_UNIT_ORDER))
+		pfn = (space->super_first[unit] + qi_level_take_block(&space->supers,
+								      &zone->super_bins, unit,
+								      order - QI_UNIT_ORDER))
 		      << QI_UNIT_ORDER;
 	}
 	set_free(zone, free_now(zone) - nr_pages);

@@ -2,17 +2,19 @@
 /*
  * A zone: the free pages of some regions behind one lock, handed out in batches (doc/zone.md).
  *
- * 1. Pages are taken up to 64 at a time from the most fragmented pageblock: a few words, not a loop.
- * 2. Blocks given back merge implicitly, as bits beside each other; a pageblock that becomes whole goes up
- *    one level, where the same happens with superblocks.
- * 3. Who may not wait only tries the lock. A free that fails so is deferred: the page's state says so and
- *    its pageblock goes on a stack, which the next holder of the lock takes up (core/deferred.c).
- * 4. Pages that are moved by way of somebody's stack are announced in `transit`, so that nobody who finds nothing
- *    calls that exhaustion while some are on their way.
+ * 1. Pages are taken up to 64 at a time from the most fragmented pageblock: a few words, not a
+ *    loop.
+ * 2. Blocks given back merge implicitly, as bits beside each other; a pageblock that becomes whole
+ *    goes up one level, where the same happens with superblocks.
+ * 3. Who may not wait only tries the lock. A free that fails so is deferred: the page's state says
+ *    so and its pageblock goes on a stack, which the next holder of the lock takes up
+ *    (core/deferred.c).
+ * 4. Pages that are moved by way of somebody's stack are announced in `transit`, so that nobody who
+ *    finds nothing calls that exhaustion while some are on their way.
  * 5. A small stash of pages in atomic slots serves those who may not wait (core/stash.c).
  *
- * Functions ending in _locked want the zone's lock. Nothing here touches a page or the caller's memory
- * under the lock; arrays of pfns are the caller's scratch, at most QI_SCRATCH long.
+ * Functions ending in _locked want the zone's lock. Nothing here touches a page or the caller's
+ * memory under the lock; arrays of pfns are the caller's scratch, at most QI_SCRATCH long.
  *
  *	nr_free = items free in the open pageblocks of this zone + 512 × pageblocks free in its superblocks
  */
@@ -25,7 +27,12 @@
 enum {
 	QI_SCRATCH = 64, /* pfns; one word of a bitmap, one line of states */
 	QI_MAX_STASH = 64,
-	QI_TRIES = 3, /* attempts at a lock by those who may not wait */
+	/*
+	 * Attempts at a zone's lock by those who may not wait, a moment apart: about as long as
+	 * others hold it for a batch. Deferring costs more; waiting without bound may be for
+	 * somebody we interrupted.
+	 */
+	QI_TRIES = 16,
 };
 
 #define QI_NO_PFN UINT32_MAX
@@ -75,8 +82,8 @@ static inline void qi_count_shared(_Atomic uint64_t *counter, uint64_t n)
 void qi_zone_init(struct qi_zone *zone, uint32_t index, uint32_t nr_stash);
 
 /*
- * Lock, and take up what was deferred. qi_zone_try() makes a few attempts and gives up. Release unlocks, and
- * takes up what was deferred meanwhile; unlock fills the stash first.
+ * Lock, and take up what was deferred. qi_zone_try() makes a few attempts and gives up. Release
+ * unlocks, and takes up what was deferred meanwhile; unlock fills the stash first.
  */
 void qi_zone_lock(struct qi_space *space, struct qi_zone *zone);
 bool qi_zone_try(struct qi_space *space, struct qi_zone *zone);
@@ -119,7 +126,10 @@ void qi_zone_take_range_locked(struct qi_space *space, struct qi_zone *zone, uin
 void qi_zone_add_region_locked(struct qi_space *space, struct qi_zone *zone,
 			       const struct qi_region *region);
 
-/* A held block of order >= 9 is about to be freed in smaller parts: its pageblocks need bits of their own. */
+/*
+ * A held block of order >= 9 is about to be freed in smaller parts: its pageblocks need bits of
+ * their own.
+ */
 void qi_zone_open_held_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
 			      unsigned int order);
 
@@ -129,8 +139,10 @@ void qi_zone_restore_page_locked(struct qi_space *space, struct qi_zone *zone, u
 /* Whether bins, units and counts agree; a slow walk, for tests. */
 bool qi_zone_valid_locked(const struct qi_space *space, const struct qi_zone *zone);
 
-/* core/deferred.c */
-void qi_zone_defer(struct qi_space *space, struct qi_zone *zone, uint32_t pfn, unsigned int order);
+/* core/deferred.c: one block; or n pages of order 0. */
+void qi_zone_defer_block(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
+			 unsigned int order);
+void qi_zone_defer(struct qi_space *space, struct qi_zone *zone, uint32_t n, const uint32_t *pfns);
 void qi_zone_take_up_locked(struct qi_space *space, struct qi_zone *zone);
 
 static inline bool qi_zone_has_deferred(const struct qi_zone *zone)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A zone's pages by where they are: regions being added, ranges reserved, requests for one region. */
+/*
+ * A zone's pages by where they are: regions being added, ranges reserved, requests for one region.
+ */
 #include "core/zone.h"
 
 static void add_free(struct qi_zone *zone, uint64_t n)
@@ -46,9 +48,11 @@ static uint32_t nr_supers_of(const struct qi_region *region)
 	return (last_block >> QI_UNIT_ORDER) - (region->first_block >> QI_UNIT_ORDER) + 1;
 }
 
-/* A whole block is left closed; one at a ragged end of the region is opened with the pages it has. */
-static void add_blocks(struct qi_space *space, struct qi_zone *zone,
-		       const struct qi_region *region, uint32_t super)
+/*
+ * A whole block is left closed; one at a ragged end of the region is opened with the pages it has.
+ */
+static void add_blocks(struct qi_space *space, struct qi_zone *zone, const struct qi_region *region,
+		       uint32_t super)
 {
 	struct qi_bits whole = { { 0 } };
 	uint32_t super_start = space->super_first[super];
@@ -160,9 +164,9 @@ static uint32_t take_in_super(struct qi_space *space, struct qi_zone *zone, uint
 	uint32_t got = 0;
 
 	while (got < want && unit->state >= QI_UNIT_ORDER_0 + item_order)
-		pfns[got++] = (space->super_first[super] +
-			       qi_level_take_block(&space->supers, &zone->super_bins, super,
-						   item_order))
+		pfns[got++] = (space->super_first[super] + qi_level_take_block(&space->supers,
+									       &zone->super_bins,
+									       super, item_order))
 			      << QI_UNIT_ORDER;
 	return got;
 }

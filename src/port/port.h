@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the machine gives: everything that Quire asks of the system it runs on. One folder per port
- * implements it; machine.h there holds what must be inline. Nothing above this layer calls the system.
+ * implements it; machine.h there holds what must be inline. Nothing above this layer calls the
+ * system.
  *
  * Inline, from machine.h:
  *
@@ -14,6 +15,7 @@
  *	qp_lock_try() and qp_unlock() are sequentially consistent operations on the lock's word: a store
  *	before a failed try is seen by whoever unlocks later and then looks (core/deferred.c builds on it).
  *
+ *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
  *	uint32_t qp_process(void)	number of this process: changes in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
@@ -32,8 +34,8 @@
 #define qp_unlikely(x) __builtin_expect(!!(x), 0)
 
 /*
- * Lock order, outermost first (doc/zone.md). A thread that waits for a lock holds only locks of lower or
- * equal rank; equal ones are taken by ascending index. Debug builds assert it.
+ * Lock order, outermost first (doc/zone.md). A thread that waits for a lock holds only locks of
+ * lower or equal rank; equal ones are taken by ascending index. Debug builds assert it.
  */
 enum qp_rank {
 	QP_RANK_REGIONS = 1,
@@ -55,7 +57,10 @@ unsigned int qp_nr_cpus(void);
 /* Let others run, those of lower priority too if attempt keeps growing (0, 1, 2 …). */
 void qp_yield(unsigned int attempt);
 
-/* Zeroed memory for metadata, aligned to a cache line; NULL if there is none, or never any on this port. */
+/*
+ * Zeroed memory for metadata, aligned to a cache line; NULL if there is none, or never any on this
+ * port.
+ */
 void *qp_memory_map(size_t bytes);
 void qp_memory_unmap(void *memory, size_t bytes);
 /* Whether this port can map memory at all. */
@@ -71,9 +76,9 @@ void qp_handler_enter(void);
 void qp_handler_exit(void);
 
 /*
- * Instances that take part in fork: before() runs in the parent before it, after(child) in both. The link is embedded in the
- * instance and belongs to the port from register to unregister. Register fails with false when the port
- * has no room; ports without fork accept everything.
+ * Instances that take part in fork: before() runs in the parent before it, after(child) in both.
+ * The link is embedded in the instance and belongs to the port from register to unregister.
+ * Register fails with false when the port has no room; ports without fork accept everything.
  */
 struct qp_fork_link {
 	void (*before)(struct qp_fork_link *link);
@@ -84,7 +89,9 @@ struct qp_fork_link {
 bool qp_fork_register(struct qp_fork_link *link);
 void qp_fork_unregister(struct qp_fork_link *link);
 
-/* Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, or taken back from one. */
+/*
+ * Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, or taken back from one.
+ */
 void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes);
 void qp_aid_freed(uint32_t aids, void *memory, size_t bytes);
 

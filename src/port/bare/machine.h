@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bare metal: the inline half of port.h. The kernel that links this port supplies the qk_ functions: which
- * CPU this is, and interrupts off and on. A ticket lock held with interrupts off is fair, and nobody who
- * holds it is ever preempted.
+ * Bare metal: the inline half of port.h. The kernel that links this port supplies the qk_
+ * functions: which CPU this is, and interrupts off and on. A ticket lock held with interrupts off
+ * is fair, and nobody who holds it is ever preempted.
  */
 #ifndef QI_PORT_BARE_MACHINE_H
 #define QI_PORT_BARE_MACHINE_H
@@ -24,7 +24,7 @@ struct qp_lock {
 	uint32_t rank;
 };
 
-static inline void qp_lock_pause(void)
+static inline void qp_pause(void)
 {
 #if defined(__x86_64__)
 	__builtin_ia32_pause();
@@ -52,7 +52,7 @@ static inline bool qp_lock(struct qp_lock *lock)
 
 	while (atomic_load(&lock->serving) != ticket) {
 		waited = true;
-		qp_lock_pause();
+		qp_pause();
 	}
 	lock->flags = flags;
 	return waited;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bare metal: nothing is assumed but a compiler. Memory for metadata comes from the kernel by quire_init(). */
+/*
+ * Bare metal: nothing is assumed but a compiler. Memory for metadata comes from the kernel by
+ * quire_init().
+ */
 #include "port/port.h"
 
 #define WEAK __attribute__((weak))
@@ -47,7 +50,7 @@ unsigned int qp_nr_cpus(void)
 void qp_yield(unsigned int attempt)
 {
 	(void)attempt;
-	qp_lock_pause();
+	qp_pause();
 }
 
 void *qp_memory_map(size_t bytes)

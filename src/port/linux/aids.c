@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checking tools. The library is built without them; what the program was built with is known by whether the tool's
- * entry points are there (weak references), or, for Valgrind, by asking through its own instructions.
+ * Checking tools. The library is built without them; what the program was built with is known by
+ * whether the tool's entry points are there (weak references), or, for Valgrind, by asking through
+ * its own instructions.
  */
 #include "port/port.h"
 

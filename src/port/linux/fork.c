@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork: every instance's locks are held across it, so the child's copy is consistent; the child gets a
- * process number of its own, by which an instance knows that it was copied.
+ * fork: every instance's locks are held across it, so the child's copy is consistent; the child
+ * gets a process number of its own, by which an instance knows that it was copied.
  */
 #include "port/port.h"
 #include "fault.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for a lock: spin briefly, then sleep in a futex, so that a preempted holder burns no core. */
+/*
+ * Waiting for a lock: spin briefly, then sleep in a futex, so that a preempted holder burns no
+ * core.
+ */
 #define _GNU_SOURCE
 #include "port/port.h"
 
@@ -11,15 +14,6 @@ enum {
 	SPINS = 100, /* about 3 µs: longer than any hold that is not preempted */
 };
 
-static inline void pause_briefly(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 static bool spin(struct qp_lock *lock)
 {
 	for (int i = 0; i < SPINS; i++) {
@@ -28,7 +22,7 @@ static bool spin(struct qp_lock *lock)
 		if (atomic_load_explicit(&lock->word, memory_order_relaxed) == 0 &&
 		    atomic_compare_exchange_strong(&lock->word, &unlocked, 1))
 			return true;
-		pause_briefly();
+		qp_pause();
 	}
 	return false;
 }

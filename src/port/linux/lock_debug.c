@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debug builds: assert the lock order of port.h. Each thread counts the locks it holds by rank. A handler
- * that interrupts a holder only tries, and tries are not checked: they cannot deadlock.
+ * Debug builds: assert the lock order of port.h. Each thread counts the locks it holds by rank. A
+ * handler that interrupts a holder only tries, and tries are not checked: they cannot deadlock.
  */
 #include "port/port.h"
 

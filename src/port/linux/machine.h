@@ -3,9 +3,18 @@
 #ifndef QI_PORT_LINUX_MACHINE_H
 #define QI_PORT_LINUX_MACHINE_H
 
+static inline void qp_pause(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /*
- * Word: 0 free, 1 held, 2 held and somebody may sleep on it. Rank is written once, before first use, and
- * read by debug builds only.
+ * Word: 0 free, 1 held, 2 held and somebody may sleep on it. Rank is written once, before first
+ * use, and read by debug builds only.
  */
 struct qp_lock {
 	_Atomic uint32_t word;
@@ -53,8 +62,8 @@ static inline void qp_unlock(struct qp_lock *lock)
 }
 
 /*
- * The area that the C library registered with the kernel (glibc 2.35 on): its second word is cpu_id, kept
- * up to date by the kernel. Offset 0 with size 0: none, and qp_cpu_ask() is used.
+ * The area that the C library registered with the kernel (glibc 2.35 on): its second word is
+ * cpu_id, kept up to date by the kernel. Offset 0 with size 0: none, and qp_cpu_ask() is used.
  */
 struct qp_rseq_area {
 	ptrdiff_t offset; /* of the area from the thread pointer */
