@@ -2,21 +2,6 @@
 /* Single allocations. */
 #include "alloc/request.h"
 
-/*
- * One page that the CPU's list has ready, by far the most frequent case; QI_NO_PFN: the long way.
- */
-static inline uint32_t take_ready(struct quire *q, quire_gfp gfp, unsigned int order)
-{
-	uint32_t pfn;
-
-	if (qp_unlikely((gfp | order) != 0 || q->aids != 0 || !qi_alive(q)))
-		return QI_NO_PFN;
-	pfn = qi_front_take_one(&q->front);
-	if (qp_likely(pfn != QI_NO_PFN) && qi_checked(q))
-		qi_state_set(q->space.state, pfn, QI_STATE_HELD);
-	return pfn;
-}
-
 /* Why a request that may not wait got nothing. */
 static int failure(const struct quire *q, const struct qi_request *request)
 {
@@ -42,13 +27,9 @@ static int take_one(struct quire *q, struct qi_request *request, struct qi_array
 	return 0;
 }
 
-/*
- * One page or block into the array's only slot. Not inlined: the fast cases need few registers
- * without it.
- */
-static __attribute__((noinline)) int alloc_into(struct quire *q, const char *call, quire_gfp gfp,
-						unsigned int order, struct qi_array *array,
-						const struct quire_region *handle)
+/* One page or block into the array's only slot. */
+static int alloc_into(struct quire *q, const char *call, quire_gfp gfp, unsigned int order,
+		      struct qi_array *array, const struct quire_region *handle)
 {
 	struct qi_request request = { .call = call, .gfp = gfp, .order = order };
 	uint32_t pfn;
@@ -75,18 +56,52 @@ static int alloc_pfn(struct quire *q, const char *call, quire_gfp gfp, unsigned 
 	return alloc_into(q, call, gfp, order, &array, NULL);
 }
 
-void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
+static int alloc_offset(struct quire *q, const char *call, struct quire_region handle,
+			quire_gfp gfp, unsigned int order, uint64_t *offset)
+{
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = 1, .out.offsets = offset };
+
+	return alloc_into(q, call, gfp, order, &array, &handle);
+}
+
+/* The long ways, kept out of line: they need a stack frame, and the fast cases none. */
+#define LONG_WAY static __attribute__((noinline, cold))
+
+LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
 	void *page = NULL;
+
+	(void)alloc_page(q, "quire_alloc", gfp, order, &page);
+	return page;
+}
+
+LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
+{
+	uint32_t pfn = QUIRE_NO_PFN;
+
+	(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
+	return pfn;
+}
+
+LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle, quire_gfp gfp,
+				    unsigned int order)
+{
+	uint64_t offset = QUIRE_NO_OFFSET;
+
+	(void)alloc_offset(q, "quire_alloc_offset", handle, gfp, order, &offset);
+	return offset;
+}
+
+void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
+{
 	uint32_t pfn;
 
 	if (qp_likely(!qi_has_unmapped(q))) {
-		pfn = take_ready(q, gfp, order);
+		pfn = qi_take_ready(q, gfp, order);
 		if (qp_likely(pfn != QI_NO_PFN))
 			return qi_page_of(&q->space, pfn);
 	}
-	(void)alloc_page(q, "quire_alloc", gfp, order, &page);
-	return page;
+	return alloc_page_long(q, gfp, order);
 }
 
 int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **page)
@@ -98,11 +113,9 @@ int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **p
 
 uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = take_ready(q, gfp, order);
+	uint32_t pfn = qi_take_ready(q, gfp, order);
 
-	if (qp_unlikely(pfn == QI_NO_PFN))
-		(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
-	return pfn;
+	return qp_likely(pfn != QI_NO_PFN) ? pfn : alloc_pfn_long(q, gfp, order);
 }
 
 int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint32_t *pfn)
@@ -112,27 +125,17 @@ int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint
 	return alloc_pfn(q, "quire_alloc_pfn_err", gfp, order, pfn);
 }
 
-static int alloc_offset(struct quire *q, const char *call, struct quire_region handle,
-			quire_gfp gfp, unsigned int order, uint64_t *offset)
-{
-	struct qi_array array = { .form = QI_FORM_OFFSET, .n = 1, .out.offsets = offset };
-
-	return alloc_into(q, call, gfp, order, &array, &handle);
-}
-
 uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			    unsigned int order)
 {
-	uint64_t offset = QUIRE_NO_OFFSET;
 	uint32_t pfn;
 
 	if (qp_likely(handle.id == 1 && qi_nr_regions(&q->space) == 1)) {
-		pfn = take_ready(q, gfp, order);
+		pfn = qi_take_ready(q, gfp, order);
 		if (qp_likely(pfn != QI_NO_PFN))
 			return qi_offset_of(&q->space, q->space.regions, pfn);
 	}
-	(void)alloc_offset(q, "quire_alloc_offset", handle, gfp, order, &offset);
-	return offset;
+	return alloc_offset_long(q, handle, gfp, order);
 }
 
 int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gfp gfp,

@@ -101,14 +101,33 @@ static size_t bulk(struct quire *q, const struct qi_request *request, size_t n, 
 	return done;
 }
 
+/* One page that is ready, as a single call has it; false: nothing was done. */
+static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
+			   struct qi_array *array, const struct quire_region *handle)
+{
+	uint32_t pfn;
+
+	if ((array->form == QI_FORM_PAGE && qi_has_unmapped(q)) || array->out.pages == NULL ||
+	    (handle != NULL && (handle->id != 1 || qi_nr_regions(&q->space) != 1)))
+		return false;
+	pfn = qi_take_ready(q, request->gfp & ~QUIRE_ALL, request->order);
+	if (pfn == QI_NO_PFN)
+		return false;
+	array->region = q->space.regions;
+	qi_array_put(&q->space, array, 0, 1, &pfn);
+	return true;
+}
+
 static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_array *array,
 			 const struct quire_region *handle)
 {
 	struct sink sink = { .array = array };
 
+	if (array->n == 1 && bulk_one_ready(q, request, array, handle))
+		return 1;
 	if (qi_request_check(q, request, array, handle) != 0)
 		return 0;
-	if (array->n == 0) {
+	if (qp_unlikely(array->n == 0)) {
 		qi_note_once(q, QI_NOTE_ZERO_COUNT, request->call,
 			     "0 pages were asked for, and none given; is that meant?");
 		return 0;

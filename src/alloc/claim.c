@@ -134,7 +134,11 @@ static bool attempt(struct quire *q, const struct qi_request *request, uint64_t 
 
 static bool may_suffice(const struct quire *q, const struct qi_request *request, uint64_t n)
 {
-	return n <= qi_count_free(q) >> request->order;
+	uint64_t nr_free = qi_count_free(q);
+
+	if (request->only != NULL && nr_free > request->only->nr_pages)
+		nr_free = request->only->nr_pages;
+	return n <= nr_free >> request->order;
 }
 
 static int no_luck(const struct quire *q, const struct qi_request *request, uint64_t n)
@@ -147,7 +151,8 @@ static int no_luck(const struct quire *q, const struct qi_request *request, uint
 static bool worth_another(const struct quire *q, const struct qi_request *request, uint64_t n,
 			  unsigned int attempts)
 {
-	unsigned int most = request->order == 0 ? QI_PATIENCE : 3;
+	bool any_page = request->order == 0 && request->only == NULL;
+	unsigned int most = any_page ? QI_PATIENCE : 3;
 
 	return attempts < most && may_suffice(q, request, n);
 }
@@ -155,7 +160,7 @@ static bool worth_another(const struct quire *q, const struct qi_request *reques
 int qi_claim_begin(struct quire *q, const struct qi_request *request, uint64_t n,
 		   struct qi_claim *claim)
 {
-	struct qi_watch watch = { 0 };
+	struct qi_watch watch = { .most = qi_most_looks(request) };
 	unsigned int attempts = 0;
 	bool again;
 

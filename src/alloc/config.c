@@ -156,9 +156,19 @@ static uint64_t list_allowance(const struct quire_config *config)
 }
 
 /*
+ * Lists that hold a large part of a small instance keep its pages scattered, so by default they
+ * take a half of what they may. Lists too short to be worth a visit are none.
+ */
+static uint32_t default_high(uint64_t allowed)
+{
+	if (allowed / 2 < LEAST_HIGH)
+		return 0;
+	return allowed / 2 < DEFAULT_HIGH ? (uint32_t)(allowed / 2) : DEFAULT_HIGH;
+}
+
+/*
  * Lists together hold at most 1/8 of the pages. A high above that is lowered, not refused: the same
- * program is to run on a machine with more CPUs. Lists too short to be worth a visit are none,
- * unless asked for.
+ * program is to run on a machine with more CPUs.
  */
 static void choose_lists(struct quire_config *config)
 {
@@ -170,7 +180,7 @@ static void choose_lists(struct quire_config *config)
 	if (config->cache == QUIRE_CACHE_NONE)
 		config->high = 0;
 	else if (config->high == 0)
-		config->high = allowed < LEAST_HIGH ? 0 : DEFAULT_HIGH;
+		config->high = default_high(allowed);
 	if (config->high > allowed)
 		config->high = (uint32_t)allowed;
 	if (config->batch == 0)

@@ -53,21 +53,33 @@ static int release_other(struct quire *q, const char *call, uint32_t pfn, uint64
 	return 0;
 }
 
+/*
+ * A page of order 0 into the CPU's list, the most frequent case. false: nothing has been done.
+ */
+static inline bool release_ready(struct quire *q, uint32_t pfn)
+{
+	if (qp_unlikely(!q->front.ready_give || !accept_page(q, pfn)))
+		return false;
+	if (qp_unlikely(!qi_front_give_one(&q->front, pfn)))
+		qi_front_give(&q->front, 1, &pfn);
+	return true;
+}
+
 /* Free one page or block that the caller named by address. */
 static int release(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
 {
 	if (qp_unlikely(!qi_pfn_known(&q->space, pfn)))
 		return qi_refuse_free(q, call, pfn, address);
+	if (qp_likely(release_ready(q, pfn)))
+		return 0;
 	if (qp_unlikely(!accept_page(q, pfn)))
 		return release_other(q, call, pfn, address);
-	if (qp_unlikely(q->aids != 0))
-		release_block(q, pfn, 0);
-	else if (qp_unlikely(!qi_front_give_one(&q->front, pfn)))
-		qi_front_give(&q->front, 1, &pfn);
+	release_block(q, pfn, 0);
 	return 0;
 }
 
-static int free_page(struct quire *q, const char *call, void *address, bool round)
+static __attribute__((noinline)) int free_page(struct quire *q, const char *call, void *address,
+					       bool round)
 {
 	int error;
 	uint32_t pfn;
@@ -80,8 +92,31 @@ static int free_page(struct quire *q, const char *call, void *address, bool roun
 	return release(q, call, pfn, (uint64_t)(uintptr_t)address);
 }
 
+/* The page at an address exactly, in an instance with one mapped region; else QI_NO_PFN. */
+static inline uint32_t page_ready(const struct qi_space *space, const void *address)
+{
+	const struct qi_region *region = space->regions;
+	uint64_t offset = (uint64_t)((uintptr_t)address - (uintptr_t)region->addr);
+	uint64_t inside = offset & ((UINT64_C(1) << space->page_shift) - 1);
+
+	if (qp_unlikely(qi_nr_regions(space) != 1 || offset >= region->bytes || inside != 0 ||
+			region->addr == NULL))
+		return QI_NO_PFN;
+	return region->first_pfn + (uint32_t)(offset >> space->page_shift);
+}
+
+/* The most frequent case of all; false: nothing has been done. */
+static inline bool free_ready(struct quire *q, const void *page)
+{
+	uint32_t pfn = page_ready(&q->space, page);
+
+	return qp_likely(pfn != QI_NO_PFN && qi_alive(q) && release_ready(q, pfn));
+}
+
 int quire_free(struct quire *q, void *page)
 {
+	if (free_ready(q, page))
+		return 0;
 	return free_page(q, "quire_free", page, false);
 }
 
@@ -152,6 +187,21 @@ static bool accept_run(struct quire *q, uint32_t n, const uint32_t *pfns)
 	return true;
 }
 
+/* Unchecked, with only pages of order 0 held: it is enough that each is a page of this instance. */
+static bool accept_unchecked(const struct quire *q, uint32_t n, const uint32_t *pfns)
+{
+	const struct qi_region *region = q->space.regions;
+	uint32_t first_pfn = region->first_pfn;
+	uint32_t nr_pages = region->nr_pages;
+	uint32_t wrong = 0;
+
+	if (qi_checked(q) || qi_has_high(q) || qi_nr_regions(&q->space) != 1)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		wrong |= pfns[i] - first_pfn >= nr_pages;
+	return wrong == 0;
+}
+
 /*
  * One slot of a bulk free: 1 if its page is now free by state and is to be given, else 0 and *freed
  * counts.
@@ -177,7 +227,7 @@ static uint32_t accept_batch(struct quire *q, const char *call, uint32_t n, uint
 {
 	uint32_t kept = 0;
 
-	if (accept_run(q, n, pfns))
+	if (accept_run(q, n, pfns) || accept_unchecked(q, n, pfns))
 		return n;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t pfn = pfns[i];
@@ -229,6 +279,8 @@ size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
 	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .in.pages = pages };
 
+	if (n == 1 && pages != NULL && free_ready(q, pages[0]))
+		return 1;
 	return free_bulk(q, "quire_free_bulk", &array, false);
 }
 

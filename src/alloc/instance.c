@@ -58,7 +58,7 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	front->home = &q->space.zones[0];
 	qi_depot_init(&front->depot, config->batch, config->nr_depot,
 		      (void *)(start + plan->layout.depot));
-	qi_front_init_lists(front);
+	qi_front_init_lists(front, config->aids != 0);
 }
 
 static struct quire *init_instance(unsigned char *start, const struct qi_plan *plan)

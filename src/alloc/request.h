@@ -23,21 +23,31 @@ int qi_request_check(const struct quire *q, struct qi_request *request, struct q
 		     const struct quire_region *handle);
 
 /*
- * Whether movements of pages may still bring what was not found. Begin, look, and ask after a
- * failure; begin again before the next look. attempt begins as 0.
+ * alloc/watch.c: whether what was not found may be there after all. Begin, look, and ask after a
+ * failure; begin again before the next look. It begins as zero but for most.
  */
 struct qi_watch {
-	uint64_t seen;
-	unsigned int attempt;
+	uint64_t moves;
+	uint64_t arrivals;
+	unsigned int most; /* looks at all */
+	unsigned int looks; /* had, while others made progress */
+	unsigned int waited; /* yields while nothing changed */
 };
 
 enum {
-	QI_PATIENCE =
-		1000, /* attempts while nothing changes; then whoever is moving pages has been stopped */
+	QI_PATIENCE = 1000, /* yields while nothing changes; then whoever moves pages was stopped */
+	QI_MOST_LOOKS_FOR_PAGE = 10000, /* any page will do: others took it each time */
+	QI_MOST_LOOKS_FOR_BLOCK = 16, /* neighbours are needed: arrivals need not bring them */
 };
 
 void qi_watch_begin(const struct quire *q, struct qi_watch *watch);
 bool qi_watch_again(const struct quire *q, struct qi_watch *watch);
+
+static inline unsigned int qi_most_looks(const struct qi_request *request)
+{
+	return request->order == 0 && request->only == NULL ? QI_MOST_LOOKS_FOR_PAGE
+							    : QI_MOST_LOOKS_FOR_BLOCK;
+}
 
 /*
  * alloc/take.c. Up to want (<= QI_SCRATCH) blocks. Fast: lists and zones, no more; may wait if the
@@ -48,6 +58,21 @@ uint32_t qi_take_fast(struct quire *q, const struct qi_request *request, uint32_
 		      uint32_t *pfns);
 uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct qi_watch *watch,
 		      uint32_t want, uint32_t *pfns);
+
+/*
+ * One page that the CPU's list has ready, by far the most frequent case; QI_NO_PFN: the long way.
+ */
+static inline uint32_t qi_take_ready(struct quire *q, quire_gfp gfp, unsigned int order)
+{
+	uint32_t pfn;
+
+	if (qp_unlikely((gfp | order) != 0 || !q->front.ready_take || !qi_alive(q)))
+		return QI_NO_PFN;
+	pfn = qi_front_take_one(&q->front);
+	if (qp_likely(pfn != QI_NO_PFN) && qi_checked(q))
+		qi_state_set(q->space.state, pfn, QI_STATE_HELD);
+	return pfn;
+}
 
 /* As much effort as the request allows. *from_stash of them, the last ones, are from the stash. */
 uint32_t qi_take(struct quire *q, const struct qi_request *request, uint32_t want, uint32_t *pfns,

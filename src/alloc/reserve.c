@@ -64,7 +64,7 @@ int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 {
 	int error;
 	const struct qi_region *region = region_of_range(q, "quire_reserve", pfn, nr_pages, &error);
-	struct qi_watch watch = { 0 };
+	struct qi_watch watch = { .most = QI_MOST_LOOKS_FOR_BLOCK };
 	uint32_t missing = pfn;
 	bool taken;
 

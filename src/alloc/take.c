@@ -30,9 +30,15 @@ static uint32_t take_blocks_locked(struct quire *q, struct qi_zone *zone, unsign
 	return got;
 }
 
+/*
+ * How to leave a zone: qi_zone_unlock(), which fills its stash, or qi_zone_release(), which does
+ * not.
+ */
+typedef void leave_fn(struct qi_space *space, struct qi_zone *zone);
+
 /* From one zone, or one region of it. */
 static uint32_t take_from_zone(struct quire *q, const struct qi_request *request,
-			       struct qi_zone *zone, uint32_t want, uint32_t *pfns)
+			       struct qi_zone *zone, leave_fn *leave, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got;
 
@@ -43,19 +49,22 @@ static uint32_t take_from_zone(struct quire *q, const struct qi_request *request
 						    want, pfns);
 	else
 		got = take_blocks_locked(q, zone, request->order, want, pfns);
-	qi_zone_unlock(&q->space, zone);
+	leave(&q->space, zone);
 	return got;
 }
 
+/* From the zones from number first on. */
 static uint32_t take_from_zones(struct quire *q, const struct qi_request *request, uint32_t first,
-				uint32_t want, uint32_t *pfns)
+				leave_fn *leave, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got = 0;
 
 	if (request->only != NULL)
-		return take_from_zone(q, request, &q->space.zones[request->only->zone], want, pfns);
+		return take_from_zone(q, request, &q->space.zones[request->only->zone], leave, want,
+				      pfns);
 	for (uint32_t i = first; i < q->space.nr_zones && got < want; i++)
-		got += take_from_zone(q, request, &q->space.zones[i], want - got, pfns + got);
+		got += take_from_zone(q, request, &q->space.zones[i], leave, want - got,
+				      pfns + got);
 	return got;
 }
 
@@ -65,10 +74,10 @@ uint32_t qi_take_fast(struct quire *q, const struct qi_request *request, uint32_
 	uint32_t got = 0;
 
 	if (request->order > 0 || request->only != NULL)
-		return take_from_zones(q, request, 0, want, pfns);
+		return take_from_zones(q, request, 0, qi_zone_unlock, want, pfns);
 	got = qi_front_take(&q->front, qi_may_wait(request->gfp), want, pfns);
 	if (got < want && q->space.nr_zones > 1)
-		got += take_from_zones(q, request, 1, want - got, pfns + got);
+		got += take_from_zones(q, request, 1, qi_zone_unlock, want - got, pfns + got);
 	return got;
 }
 
@@ -107,45 +116,11 @@ void qi_drain_everything(struct quire *q)
 		drain_stash(q, &q->space.zones[i]);
 }
 
-static uint64_t sum_of_moves(const struct quire *q)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t i = 0; i < q->space.nr_zones; i++)
-		sum += atomic_load((_Atomic uint64_t *)&q->space.zones[i].transit);
-	return sum;
-}
-
-void qi_watch_begin(const struct quire *q, struct qi_watch *watch)
-{
-	watch->seen = sum_of_moves(q);
-}
-
-/*
- * Low half: movers now; high half: moves ended. Unchanged, and nobody moving: what was not found is
- * not there. Unchanged while somebody is moving: wait for them, but not for ever, as a stopped
- * thread moves nothing.
- */
-bool qi_watch_again(const struct quire *q, struct qi_watch *watch)
-{
-	uint64_t now = sum_of_moves(q);
-
-	if (now != watch->seen) {
-		watch->seen = now;
-		watch->attempt = 0;
-		return true;
-	}
-	if ((uint32_t)now == 0 || watch->attempt == QI_PATIENCE)
-		return false;
-	qp_yield(watch->attempt++);
-	return true;
-}
-
 /* One page or more, from the first place that has any. */
 static uint32_t look_everywhere(struct quire *q, const struct qi_request *request, uint32_t want,
 				uint32_t *pfns)
 {
-	uint32_t got = take_from_zones(q, request, 0, want, pfns);
+	uint32_t got = take_from_zones(q, request, 0, qi_zone_unlock, want, pfns);
 
 	if (got == 0)
 		got = qi_front_claim(&q->front, want, pfns);
@@ -154,7 +129,10 @@ static uint32_t look_everywhere(struct quire *q, const struct qi_request *reques
 	return got;
 }
 
-/* Our own drain is not a movement to wait for, so the watch begins after it. */
+/*
+ * Our own drain is not a movement to wait for, so the watch begins after it; and the stash, just
+ * drained, is left empty, or two callers who both fail would fill and drain it for each other.
+ */
 uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct qi_watch *watch,
 		      uint32_t want, uint32_t *pfns)
 {
@@ -165,13 +143,13 @@ uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct 
 	qi_watch_begin(q, watch);
 	if (any_page)
 		return look_everywhere(q, request, want, pfns);
-	return take_from_zones(q, request, 0, want, pfns);
+	return take_from_zones(q, request, 0, qi_zone_release, want, pfns);
 }
 
 static uint32_t take_hard(struct quire *q, const struct qi_request *request, uint32_t want,
 			  uint32_t *pfns)
 {
-	struct qi_watch watch = { 0 };
+	struct qi_watch watch = { .most = qi_most_looks(request) };
 	uint32_t got;
 
 	qi_count_shared(&q->nr_slow, 1);

@@ -12,7 +12,7 @@ const char *quire_strerror(int err)
 		{ QUIRE_ENOENT, "no such region, CPU or page" },
 		{ QUIRE_E2BIG, "a structure is newer than this library" },
 		{ QUIRE_EAGAIN, "may not wait, and a lock was held" },
-		{ QUIRE_ENOMEM, "out of pages" },
+		{ QUIRE_ENOMEM, "out of pages, or out of memory for metadata" },
 		{ QUIRE_EFAULT, "a region has no CPU mapping" },
 		{ QUIRE_EBUSY, "pages are held" },
 		{ QUIRE_EEXIST, "overlaps a registered region" },

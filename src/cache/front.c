@@ -9,8 +9,11 @@ size_t qi_front_list_bytes(uint32_t high)
 	return (bytes + 2 * QP_CACHE_LINE - 1) & ~(size_t)(2 * QP_CACHE_LINE - 1);
 }
 
-void qi_front_init_lists(struct qi_front *front)
+void qi_front_init_lists(struct qi_front *front, bool shown)
 {
+	front->ready_take = front->kind == QI_FRONT_LOCKED && front->high > 0 && !front->noirq &&
+			    !shown;
+	front->ready_give = front->ready_take && front->space->nr_zones == 1;
 	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++) {
 		struct qi_list *list = qi_front_list(front, cpu);
 
@@ -32,7 +35,7 @@ struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn)
 /* The list that this request may use, or NULL. */
 static struct qi_list *usable_list(const struct qi_front *front, bool may_wait)
 {
-	if (front->kind != QI_FRONT_LOCKED)
+	if (front->kind != QI_FRONT_LOCKED || front->high == 0)
 		return NULL;
 	if (front->noirq && (!may_wait || qp_in_handler()))
 		return NULL;

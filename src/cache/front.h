@@ -29,6 +29,8 @@ struct qi_front {
 	uint32_t batch;
 	bool one_list; /* everybody uses list 0 */
 	bool noirq; /* handlers and those who may not wait go to the zone */
+	bool ready_take; /* normal requests for one page may use the fast cases below */
+	bool ready_give;
 	unsigned char *lists;
 	size_t list_bytes; /* from one list to the next */
 	struct qi_space *space;
@@ -44,26 +46,26 @@ static inline struct qi_list *qi_front_list(const struct qi_front *front, uint32
 	return (struct qi_list *)(void *)(front->lists + cpu * front->list_bytes);
 }
 
-/* The list for this thread now, or NULL: no lists, or a CPU that has none. */
+/* The list for this thread now, or NULL if its CPU has none. There are lists. */
 static inline struct qi_list *qi_front_my_list(const struct qi_front *front)
 {
 	uint32_t cpu = front->one_list ? 0 : qp_cpu();
 
-	if (qp_unlikely(cpu >= front->nr_cpus || front->high == 0))
+	if (qp_unlikely(cpu >= front->nr_cpus))
 		return NULL;
 	return qi_front_list(front, cpu);
 }
 
-/* Fast cases: one page from or to this CPU's list. QI_NO_PFN or false: use the general ones. */
+/*
+ * Fast cases: one page from or to this CPU's list, where ready_take or ready_give says so.
+ * QI_NO_PFN or false: use the general ones.
+ */
 static inline uint32_t qi_front_take_one(struct qi_front *front)
 {
-	struct qi_list *list;
+	struct qi_list *list = qi_front_my_list(front);
 	uint32_t pfn;
 
-	if (front->kind != QI_FRONT_LOCKED || front->noirq)
-		return QI_NO_PFN;
-	list = qi_front_my_list(front);
-	if (list == NULL || !qi_list_try(list))
+	if (qp_unlikely(list == NULL || !qi_list_try(list)))
 		return QI_NO_PFN;
 	pfn = qi_list_pop_one_locked(list);
 	qi_list_release(list);
@@ -72,13 +74,10 @@ static inline uint32_t qi_front_take_one(struct qi_front *front)
 
 static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 {
-	struct qi_list *list;
+	struct qi_list *list = qi_front_my_list(front);
 	bool pushed;
 
-	if (front->kind != QI_FRONT_LOCKED || front->noirq || front->space->nr_zones > 1)
-		return false;
-	list = qi_front_my_list(front);
-	if (list == NULL || !qi_list_try(list))
+	if (qp_unlikely(list == NULL || !qi_list_try(list)))
 		return false;
 	pushed = qi_list_push_one_locked(list, pfn);
 	qi_list_release(list);
@@ -87,8 +86,11 @@ static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 
 /* Bytes from one list to the next for lists of that many slots. */
 size_t qi_front_list_bytes(uint32_t high);
-/* Set up the lists; the constants above are set. */
-void qi_front_init_lists(struct qi_front *front);
+/*
+ * Set up the lists; the constants above are set, but for the ready ones. shown: somebody wants to
+ * see each page on its way, so there are no fast cases.
+ */
+void qi_front_init_lists(struct qi_front *front, bool shown);
 
 /* What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages. */
 uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
