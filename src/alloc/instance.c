@@ -234,7 +234,7 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	struct quire_info known = { 0 };
 	uint32_t size;
 
-	if (q == NULL || info == NULL || info->size < sizeof(info->size))
+	if (q == NULL || info == NULL || info->size <= sizeof(info->size))
 		return -QUIRE_EINVAL;
 	space = &q->space;
 	size = info->size < sizeof(known) ? info->size : (uint32_t)sizeof(known);

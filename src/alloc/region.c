@@ -215,7 +215,7 @@ int quire_region_info_get(const struct quire *q, struct quire_region handle,
 	const struct qi_region *region;
 	struct quire_region_info known = { 0 };
 
-	if (q == NULL || info == NULL || info->size < sizeof(info->size))
+	if (q == NULL || info == NULL || info->size <= sizeof(info->size))
 		return -QUIRE_EINVAL;
 	region = qi_space_region(&q->space, handle.id);
 	if (region == NULL)

@@ -2,6 +2,10 @@
 /* Statistics: where all pages are, and what has been done. */
 #include "alloc/request.h"
 
+enum {
+	LEAST_SIZE = 8, /* of a structure that has room for any answer: more than its size */
+};
+
 static void add_zone(const struct qi_zone *zone, struct quire_stats *stats)
 {
 	stats->free_zone += qi_count_get(&zone->nr_free);
@@ -31,8 +35,12 @@ static uint64_t whole_pageblocks(const struct qi_space *space)
 {
 	uint64_t blocks = 0;
 
-	for (uint32_t i = 0; i < space->nr_supers; i++)
-		blocks += space->supers.units[i].nr_free;
+	for (uint32_t i = 0; i < qi_nr_regions(space); i++) {
+		const struct qi_region *region = &space->regions[i];
+
+		for (uint32_t j = 0; j < qi_region_supers(region); j++)
+			blocks += qi_unit_free(&space->supers.units[region->first_super + j]);
+	}
 	return blocks;
 }
 
@@ -73,7 +81,7 @@ int quire_stats_get(const struct quire *q, struct quire_stats *stats)
 	struct quire_stats known;
 	uint32_t size;
 
-	if (q == NULL || stats == NULL || stats->size < sizeof(stats->size))
+	if (q == NULL || stats == NULL || stats->size <= LEAST_SIZE)
 		return -QUIRE_EINVAL;
 	size = stats->size < sizeof(known) ? stats->size : (uint32_t)sizeof(known);
 	gather(q, &known);
@@ -87,7 +95,7 @@ int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *
 	struct quire_cpu_stats known = { 0 };
 	const struct qi_list *list;
 
-	if (q == NULL || stats == NULL || stats->size < sizeof(stats->size))
+	if (q == NULL || stats == NULL || stats->size <= LEAST_SIZE)
 		return -QUIRE_EINVAL;
 	if (cpu < 0 || (uint32_t)cpu >= q->front.nr_cpus)
 		return -QUIRE_ENOENT;

@@ -12,12 +12,14 @@ void qi_bins_init(struct qi_bins *bins)
 static uint8_t bin_for(const struct qi_unit *unit)
 {
 	unsigned int order = unit->state - (unsigned int)QI_UNIT_ORDER_0;
+	uint32_t nr_free;
 
 	if (unit->state <= QI_UNIT_FULL)
 		return QI_NO_BIN;
 	if (order > 0)
 		return (uint8_t)(QI_BIN_ORDER_1 + order - 1);
-	return (uint8_t)((unit->nr_free >= 4) + (unit->nr_free >= 16) + (unit->nr_free >= 64));
+	nr_free = qi_unit_free(unit);
+	return (uint8_t)((nr_free >= 4) + (nr_free >= 16) + (nr_free >= 64));
 }
 
 static void unlink_unit(struct qi_level *level, struct qi_bins *bins, uint32_t index)
@@ -67,7 +69,7 @@ static void set_largest(struct qi_level *level, uint32_t index)
 {
 	struct qi_unit *unit = &level->units[index];
 
-	if (unit->nr_free == 0)
+	if (qi_unit_free(unit) == 0)
 		unit->state = QI_UNIT_FULL;
 	else
 		unit->state = (uint8_t)(QI_UNIT_ORDER_0 + qi_bits_largest(&level->bits[index]));
@@ -76,7 +78,9 @@ static void set_largest(struct qi_level *level, uint32_t index)
 /* After items have been taken. */
 static void took(struct qi_level *level, struct qi_bins *bins, uint32_t index, uint32_t count)
 {
-	level->units[index].nr_free = (uint16_t)(level->units[index].nr_free - count);
+	struct qi_unit *unit = &level->units[index];
+
+	qi_unit_set_free(unit, qi_unit_free(unit) - count);
 	set_largest(level, index);
 	refile(level, bins, index);
 }
@@ -90,7 +94,7 @@ void qi_level_open(struct qi_level *level, struct qi_bins *bins, uint32_t index,
 		level->bits[index] = *free;
 	else
 		qi_bits_set_all(&level->bits[index]);
-	unit->nr_free = (uint16_t)(free != NULL ? qi_bits_count(free) : QI_UNIT_ITEMS);
+	qi_unit_set_free(unit, free != NULL ? qi_bits_count(free) : QI_UNIT_ITEMS);
 	unit->bin = QI_NO_BIN;
 	set_largest(level, index);
 	refile(level, bins, index);
@@ -148,7 +152,7 @@ unsigned int qi_level_add(struct qi_level *level, uint32_t index, uint32_t first
 	struct qi_bits *bits = &level->bits[index];
 	struct qi_unit *unit = &level->units[index];
 
-	unit->nr_free = (uint16_t)(unit->nr_free + count);
+	qi_unit_set_free(unit, qi_unit_free(unit) + count);
 	if (count == 1) {
 		qi_bits_set_one(bits, first);
 		return qi_bits_merged(bits, first, 0);
@@ -174,11 +178,11 @@ bool qi_level_unit_valid(const struct qi_level *level, uint32_t index, bool may_
 
 	if (unit->state == QI_UNIT_CLOSED)
 		return true;
-	if (unit->nr_free != qi_bits_count(bits) || unit->bin != bin_for(unit))
+	if (qi_unit_free(unit) != qi_bits_count(bits) || unit->bin != bin_for(unit))
 		return false;
-	if (unit->nr_free == 0)
+	if (qi_unit_free(unit) == 0)
 		return unit->state == QI_UNIT_FULL;
-	if (unit->nr_free == QI_UNIT_ITEMS && !may_be_whole)
+	if (qi_unit_free(unit) == QI_UNIT_ITEMS && !may_be_whole)
 		return false;
 	return unit->state == QI_UNIT_ORDER_0 + qi_bits_largest(bits);
 }

@@ -46,13 +46,23 @@ enum {
 #define QI_NO_UNIT UINT32_MAX
 
 struct qi_unit {
-	uint16_t nr_free;
+	_Atomic uint16_t nr_free; /* read without the lock by statistics */
 	uint8_t state; /* QI_UNIT_* */
 	uint8_t bin; /* meaningful when open */
 	uint32_t prev; /* QI_NO_UNIT: first of its bin */
 	uint32_t next;
 	_Atomic uint32_t deferred; /* see core/deferred.c; not protected by the zone's lock */
 };
+
+static inline uint32_t qi_unit_free(const struct qi_unit *unit)
+{
+	return atomic_load_explicit((_Atomic uint16_t *)&unit->nr_free, memory_order_relaxed);
+}
+
+static inline void qi_unit_set_free(struct qi_unit *unit, uint32_t nr_free)
+{
+	atomic_store_explicit(&unit->nr_free, (uint16_t)nr_free, memory_order_relaxed);
+}
 
 _Static_assert(sizeof(struct qi_bits) == 64, "a unit's bits are one cache line");
 _Static_assert(sizeof(struct qi_unit) == 16, "metadata bound: doc/metadata.md");

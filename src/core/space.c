@@ -27,13 +27,6 @@ static uint64_t first_unused_block(const struct qi_space *space, uint32_t nr_reg
 	return (uint64_t)last->first_block + last->nr_blocks + 1;
 }
 
-static uint32_t supers_of(const struct qi_region *region)
-{
-	uint32_t last_block = region->first_block + region->nr_blocks - 1;
-
-	return (last_block >> QI_UNIT_ORDER) - (region->first_block >> QI_UNIT_ORDER) + 1;
-}
-
 enum qi_place qi_space_place(const struct qi_space *space, unsigned int align_order,
 			     struct qi_region *region)
 {
@@ -57,7 +50,7 @@ enum qi_place qi_space_place(const struct qi_space *space, unsigned int align_or
 	region->first_block = (uint32_t)(first >> QI_UNIT_ORDER);
 	region->nr_blocks = (uint32_t)(end_block - region->first_block);
 	region->first_super = space->nr_supers;
-	if (supers_of(region) > space->max_supers - space->nr_supers)
+	if (qi_region_supers(region) > space->max_supers - space->nr_supers)
 		return QI_PLACE_NO_PFNS;
 	return QI_PLACE_OK;
 }
@@ -80,9 +73,9 @@ const struct qi_region *qi_space_append(struct qi_space *space, const struct qi_
 	space->regions[index] = *region;
 	for (uint32_t i = 0; i < region->nr_blocks; i++)
 		space->block_region[region->first_block + i] = (uint16_t)(index + 1);
-	for (uint32_t i = 0; i < supers_of(region); i++)
+	for (uint32_t i = 0; i < qi_region_supers(region); i++)
 		space->super_first[space->nr_supers + i] = first + i * QI_UNIT_ITEMS;
-	space->nr_supers += supers_of(region);
+	space->nr_supers += qi_region_supers(region);
 	mark_holes(space, region);
 	return &space->regions[index];
 }

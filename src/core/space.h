@@ -65,6 +65,14 @@ static inline uint32_t qi_item_of(uint32_t pfn)
 	return pfn & (QI_UNIT_ITEMS - 1);
 }
 
+/* Superblocks that a region has. */
+static inline uint32_t qi_region_supers(const struct qi_region *region)
+{
+	uint32_t last_block = region->first_block + region->nr_blocks - 1;
+
+	return (last_block >> QI_UNIT_ORDER) - (region->first_block >> QI_UNIT_ORDER) + 1;
+}
+
 /* The region whose id (1 and up) this is, or NULL. */
 static inline const struct qi_region *qi_space_region(const struct qi_space *space, uint32_t id)
 {

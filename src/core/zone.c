@@ -126,7 +126,7 @@ static void close_block(struct qi_space *space, struct qi_zone *zone, uint32_t b
 static void file_block(struct qi_space *space, struct qi_zone *zone, uint32_t block,
 		       unsigned int merged)
 {
-	if (space->blocks.units[block].nr_free == QI_UNIT_ITEMS)
+	if (qi_unit_free(&space->blocks.units[block]) == QI_UNIT_ITEMS)
 		close_block(space, zone, block);
 	else
 		qi_level_file(&space->blocks, &zone->block_bins, block, merged);

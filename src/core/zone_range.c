@@ -41,13 +41,6 @@ static uint32_t blocks_in_super(const struct qi_region *region, uint32_t super_s
 	return (region_end < end ? region_end : end) - *first;
 }
 
-static uint32_t nr_supers_of(const struct qi_region *region)
-{
-	uint32_t last_block = region->first_block + region->nr_blocks - 1;
-
-	return (last_block >> QI_UNIT_ORDER) - (region->first_block >> QI_UNIT_ORDER) + 1;
-}
-
 /*
  * A whole block is left closed; one at a ragged end of the region is opened with the pages it has.
  */
@@ -77,7 +70,7 @@ static void add_blocks(struct qi_space *space, struct qi_zone *zone, const struc
 void qi_zone_add_region_locked(struct qi_space *space, struct qi_zone *zone,
 			       const struct qi_region *region)
 {
-	for (uint32_t i = 0; i < nr_supers_of(region); i++)
+	for (uint32_t i = 0; i < qi_region_supers(region); i++)
 		add_blocks(space, zone, region, region->first_super + i);
 	add_free(zone, region->nr_pages);
 }
@@ -185,7 +178,7 @@ uint32_t qi_zone_take_in_region_locked(struct qi_space *space, struct qi_zone *z
 			got += take_in_block(space, zone, region->first_block + i, order,
 					     want - got, pfns + got);
 	} else {
-		for (uint32_t i = 0; i < nr_supers_of(region) && got < want; i++)
+		for (uint32_t i = 0; i < qi_region_supers(region) && got < want; i++)
 			got += take_in_super(space, zone, region->first_super + i, order,
 					     want - got, pfns + got);
 	}
@@ -203,14 +196,14 @@ static bool count_region(const struct qi_space *space, const struct qi_region *r
 		if (!qi_level_unit_valid(&space->blocks, block, false))
 			return false;
 		if (block_is_open(space, block))
-			*nr_free += space->blocks.units[block].nr_free;
+			*nr_free += qi_unit_free(&space->blocks.units[block]);
 	}
-	for (uint32_t i = 0; i < nr_supers_of(region); i++) {
+	for (uint32_t i = 0; i < qi_region_supers(region); i++) {
 		uint32_t super = region->first_super + i;
 
 		if (!qi_level_unit_valid(&space->supers, super, true))
 			return false;
-		*nr_free += (uint64_t)space->supers.units[super].nr_free << QI_UNIT_ORDER;
+		*nr_free += (uint64_t)qi_unit_free(&space->supers.units[super]) << QI_UNIT_ORDER;
 	}
 	return true;
 }
