@@ -96,7 +96,11 @@ static void take_up_block(struct qi_space *space, struct qi_zone *zone, uint32_t
 		if ((states & qi_state_eight_times(QI_STATE_DEFERRED)) == 0)
 			continue;
 		for (uint32_t pfn = at; pfn < at + QI_OCTET; pfn++) {
-			uint8_t state = qi_state_get(space->state, pfn);
+			/*
+			 * Acquires what the deferring thread did, also where it found the block on
+			 * the stack.
+			 */
+			uint8_t state = atomic_load(&space->state[pfn]);
 
 			if ((state & QI_STATE_DEFERRED) != 0)
 				take_up_page(space, zone, pfn, qi_state_order(state));
