@@ -2,9 +2,14 @@
 /* Single allocations. */
 #include "alloc/request.h"
 
-/* Why a request that may not wait got nothing. */
+/*
+ * Why a request got nothing. One that may not wait cannot say that memory is short if a lock kept it from
+ * looking: a zone's, or for single pages those of lists and depot, which hold what is counted free.
+ */
 static int failure(const struct quire *q, const struct qi_request *request)
 {
+	if (request->busy)
+		return -QUIRE_EAGAIN;
 	if (!qi_may_wait(request->gfp) && request->order == 0 && request->only == NULL &&
 	    qi_count_free(q) > 0)
 		return -QUIRE_EAGAIN;

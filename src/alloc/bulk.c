@@ -30,8 +30,7 @@ static uint32_t batch_of(size_t missing)
 }
 
 /* As many of n as can be had. */
-static size_t bulk_some(struct quire *q, const struct qi_request *request, size_t n,
-			struct sink *sink)
+static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
 {
 	uint32_t pfns[QI_SCRATCH];
 	size_t done = 0;
@@ -51,7 +50,7 @@ static size_t bulk_some(struct quire *q, const struct qi_request *request, size_
 }
 
 /* All n that fit one scratch, or none. */
-static bool bulk_all_at_once(struct quire *q, const struct qi_request *request, uint32_t n,
+static bool bulk_all_at_once(struct quire *q, struct qi_request *request, uint32_t n,
 			     struct sink *sink)
 {
 	uint32_t pfns[QI_SCRATCH];
@@ -69,8 +68,7 @@ static bool bulk_all_at_once(struct quire *q, const struct qi_request *request, 
 	return true;
 }
 
-static size_t bulk_all(struct quire *q, const struct qi_request *request, size_t n,
-		       struct sink *sink)
+static size_t bulk_all(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
 {
 	uint32_t pfns[QI_SCRATCH];
 	struct qi_claim claim;
@@ -88,7 +86,7 @@ static size_t bulk_all(struct quire *q, const struct qi_request *request, size_t
 }
 
 /* n blocks into the sink; how many. */
-static size_t bulk(struct quire *q, const struct qi_request *request, size_t n, struct sink *sink)
+static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
 {
 	size_t done;
 
@@ -102,8 +100,8 @@ static size_t bulk(struct quire *q, const struct qi_request *request, size_t n, 
 }
 
 /* One page that is ready, as a single call has it; false: nothing was done. */
-static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
-			   struct qi_array *array, const struct quire_region *handle)
+static bool bulk_one_ready(struct quire *q, struct qi_request *request, struct qi_array *array,
+			   const struct quire_region *handle)
 {
 	uint32_t pfn;
 

@@ -40,13 +40,13 @@ static void end_turn(struct quire *q)
 	atomic_store_explicit(&q->claim_taken, 0, memory_order_release);
 }
 
-static bool persists(const struct qi_request *request)
+static bool persists(struct qi_request *request)
 {
 	return qi_may_wait(request->gfp) && (request->gfp & QUIRE_NORETRY) == 0;
 }
 
 /* Some of the missing blocks. In a claim's own look nobody is waited for: its caller does that. */
-static uint32_t take_some(struct quire *q, const struct qi_request *request, uint64_t missing,
+static uint32_t take_some(struct quire *q, struct qi_request *request, uint64_t missing,
 			  uint32_t *pfns)
 {
 	uint32_t want = missing < QI_SCRATCH ? (uint32_t)missing : QI_SCRATCH;
@@ -59,7 +59,7 @@ static uint32_t take_some(struct quire *q, const struct qi_request *request, uin
 }
 
 /* Up to n blocks; the walk will begin at the lowest of them. */
-static void claim_blocks(struct quire *q, const struct qi_request *request, uint64_t n,
+static void claim_blocks(struct quire *q, struct qi_request *request, uint64_t n,
 			 struct qi_claim *claim)
 {
 	uint32_t pfns[QI_SCRATCH];
@@ -81,7 +81,7 @@ static void claim_blocks(struct quire *q, const struct qi_request *request, uint
 	}
 }
 
-uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, struct qi_claim *claim,
+uint32_t qi_claim_collect(struct quire *q, struct qi_request *request, struct qi_claim *claim,
 			  uint32_t want, uint32_t *pfns)
 {
 	uint8_t claimed = (uint8_t)(QI_STATE_CLAIMED + request->order);
@@ -90,6 +90,8 @@ uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, str
 	if (want > claim->left)
 		want = (uint32_t)claim->left;
 	for (uint32_t pfn = claim->next; got < want; pfn += 1u << request->order) {
+		if (pfn >= atomic_load_explicit(&q->space.nr_pfns, memory_order_relaxed))
+			qp_panic("a claimed block has lost its mark");
 		claim->next = pfn + (1u << request->order);
 		if (qi_state_get(q->space.state, pfn) != claimed)
 			continue;
@@ -103,7 +105,7 @@ uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, str
 	return got;
 }
 
-static void give_up(struct quire *q, const struct qi_request *request, struct qi_claim *claim)
+static void give_up(struct quire *q, struct qi_request *request, struct qi_claim *claim)
 {
 	uint32_t pfns[QI_SCRATCH];
 
@@ -116,8 +118,7 @@ static void give_up(struct quire *q, const struct qi_request *request, struct qi
  * One attempt, with the turn; on failure the turn is lost and everything given back. Others who
  * find nothing meanwhile wait for what is in transit.
  */
-static bool attempt(struct quire *q, const struct qi_request *request, uint64_t n,
-		    struct qi_claim *claim)
+static bool attempt(struct quire *q, struct qi_request *request, uint64_t n, struct qi_claim *claim)
 {
 	bool done;
 
@@ -132,7 +133,7 @@ static bool attempt(struct quire *q, const struct qi_request *request, uint64_t 
 	return done;
 }
 
-static bool may_suffice(const struct quire *q, const struct qi_request *request, uint64_t n)
+static bool may_suffice(const struct quire *q, struct qi_request *request, uint64_t n)
 {
 	uint64_t nr_free = qi_count_free(q);
 
@@ -141,14 +142,14 @@ static bool may_suffice(const struct quire *q, const struct qi_request *request,
 	return n <= nr_free >> request->order;
 }
 
-static int no_luck(const struct quire *q, const struct qi_request *request, uint64_t n)
+static int no_luck(const struct quire *q, struct qi_request *request, uint64_t n)
 {
 	return !qi_may_wait(request->gfp) && may_suffice(q, request, n) ? -QUIRE_EAGAIN
 									: -QUIRE_ENOMEM;
 }
 
 /* A failed attempt has moved pages itself; whether another is worth it is told by the counts. */
-static bool worth_another(const struct quire *q, const struct qi_request *request, uint64_t n,
+static bool worth_another(const struct quire *q, struct qi_request *request, uint64_t n,
 			  unsigned int attempts)
 {
 	bool any_page = request->order == 0 && request->only == NULL;
@@ -157,8 +158,7 @@ static bool worth_another(const struct quire *q, const struct qi_request *reques
 	return attempts < most && may_suffice(q, request, n);
 }
 
-int qi_claim_begin(struct quire *q, const struct qi_request *request, uint64_t n,
-		   struct qi_claim *claim)
+int qi_claim_begin(struct quire *q, struct qi_request *request, uint64_t n, struct qi_claim *claim)
 {
 	struct qi_watch watch = { .most = qi_most_looks(request) };
 	unsigned int attempts = 0;

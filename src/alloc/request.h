@@ -13,6 +13,7 @@ struct qi_request {
 	quire_gfp gfp;
 	unsigned int order;
 	const struct qi_region *only; /* pages of this region alone; NULL: any */
+	bool busy; /* outcome: a zone's lock was held, and the request may not wait */
 };
 
 /*
@@ -54,9 +55,8 @@ static inline unsigned int qi_most_looks(const struct qi_request *request)
  * request may. Look: one look everywhere, waiting for locks, after the lists have been drained
  * where that helps; begins the watch.
  */
-uint32_t qi_take_fast(struct quire *q, const struct qi_request *request, uint32_t want,
-		      uint32_t *pfns);
-uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct qi_watch *watch,
+uint32_t qi_take_fast(struct quire *q, struct qi_request *request, uint32_t want, uint32_t *pfns);
+uint32_t qi_take_look(struct quire *q, struct qi_request *request, struct qi_watch *watch,
 		      uint32_t want, uint32_t *pfns);
 
 /*
@@ -75,7 +75,7 @@ static inline uint32_t qi_take_ready(struct quire *q, quire_gfp gfp, unsigned in
 }
 
 /* As much effort as the request allows. *from_stash of them, the last ones, are from the stash. */
-uint32_t qi_take(struct quire *q, const struct qi_request *request, uint32_t want, uint32_t *pfns,
+uint32_t qi_take(struct quire *q, struct qi_request *request, uint32_t want, uint32_t *pfns,
 		 uint32_t *from_stash);
 
 /* Everything in lists, depot and stashes goes to the zones. May wait. */
@@ -98,9 +98,8 @@ struct qi_claim {
 	uint32_t next; /* pfn where the search goes on */
 };
 
-int qi_claim_begin(struct quire *q, const struct qi_request *request, uint64_t n,
-		   struct qi_claim *claim);
-uint32_t qi_claim_collect(struct quire *q, const struct qi_request *request, struct qi_claim *claim,
+int qi_claim_begin(struct quire *q, struct qi_request *request, uint64_t n, struct qi_claim *claim);
+uint32_t qi_claim_collect(struct quire *q, struct qi_request *request, struct qi_claim *claim,
 			  uint32_t want, uint32_t *pfns);
 
 /* Free pages by all counts: an estimate under load, exact when quiet. */

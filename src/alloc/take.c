@@ -37,13 +37,15 @@ static uint32_t take_blocks_locked(struct quire *q, struct qi_zone *zone, unsign
 typedef void leave_fn(struct qi_space *space, struct qi_zone *zone);
 
 /* From one zone, or one region of it. */
-static uint32_t take_from_zone(struct quire *q, const struct qi_request *request,
-			       struct qi_zone *zone, leave_fn *leave, uint32_t want, uint32_t *pfns)
+static uint32_t take_from_zone(struct quire *q, struct qi_request *request, struct qi_zone *zone,
+			       leave_fn *leave, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got;
 
-	if (!qi_zone_enter(&q->space, zone, qi_may_wait(request->gfp)))
+	if (!qi_zone_enter(&q->space, zone, qi_may_wait(request->gfp))) {
+		request->busy = true;
 		return 0;
+	}
 	if (request->only != NULL)
 		got = qi_zone_take_in_region_locked(&q->space, zone, request->only, request->order,
 						    want, pfns);
@@ -54,7 +56,7 @@ static uint32_t take_from_zone(struct quire *q, const struct qi_request *request
 }
 
 /* From the zones from number first on. */
-static uint32_t take_from_zones(struct quire *q, const struct qi_request *request, uint32_t first,
+static uint32_t take_from_zones(struct quire *q, struct qi_request *request, uint32_t first,
 				leave_fn *leave, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got = 0;
@@ -68,8 +70,7 @@ static uint32_t take_from_zones(struct quire *q, const struct qi_request *reques
 	return got;
 }
 
-uint32_t qi_take_fast(struct quire *q, const struct qi_request *request, uint32_t want,
-		      uint32_t *pfns)
+uint32_t qi_take_fast(struct quire *q, struct qi_request *request, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got = 0;
 
@@ -117,7 +118,7 @@ void qi_drain_everything(struct quire *q)
 }
 
 /* One page or more, from the first place that has any. */
-static uint32_t look_everywhere(struct quire *q, const struct qi_request *request, uint32_t want,
+static uint32_t look_everywhere(struct quire *q, struct qi_request *request, uint32_t want,
 				uint32_t *pfns)
 {
 	uint32_t got = take_from_zones(q, request, 0, qi_zone_unlock, want, pfns);
@@ -133,7 +134,7 @@ static uint32_t look_everywhere(struct quire *q, const struct qi_request *reques
  * Our own drain is not a movement to wait for, so the watch begins after it; and the stash, just
  * drained, is left empty, or two callers who both fail would fill and drain it for each other.
  */
-uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct qi_watch *watch,
+uint32_t qi_take_look(struct quire *q, struct qi_request *request, struct qi_watch *watch,
 		      uint32_t want, uint32_t *pfns)
 {
 	bool any_page = request->order == 0 && request->only == NULL;
@@ -146,7 +147,7 @@ uint32_t qi_take_look(struct quire *q, const struct qi_request *request, struct 
 	return take_from_zones(q, request, 0, qi_zone_release, want, pfns);
 }
 
-static uint32_t take_hard(struct quire *q, const struct qi_request *request, uint32_t want,
+static uint32_t take_hard(struct quire *q, struct qi_request *request, uint32_t want,
 			  uint32_t *pfns)
 {
 	struct qi_watch watch = { .most = qi_most_looks(request) };
@@ -159,7 +160,7 @@ static uint32_t take_hard(struct quire *q, const struct qi_request *request, uin
 	return got;
 }
 
-uint32_t qi_take(struct quire *q, const struct qi_request *request, uint32_t want, uint32_t *pfns,
+uint32_t qi_take(struct quire *q, struct qi_request *request, uint32_t want, uint32_t *pfns,
 		 uint32_t *from_stash)
 {
 	uint32_t got = qi_take_fast(q, request, want, pfns);
