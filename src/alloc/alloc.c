@@ -70,7 +70,7 @@ static int alloc_offset(struct quire *q, const char *call, struct quire_region h
 }
 
 /* The long ways, kept out of line: they need a stack frame, and the fast cases none. */
-#define LONG_WAY static __attribute__((noinline, cold))
+#define LONG_WAY static __attribute__((noinline))
 
 LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
