@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+# A thin layer over Meson: each target does all it needs, from a fresh clone on.
+BUILD ?= build
+PREFIX ?=
+VARIANTS ?= plain asan tsan
+
+.DEFAULT_GOAL := build
+.PHONY: build deps demo test soak lint format install clean help
+
+build: ## build the library and the quire command (in BUILD, default: build)
+	@scripts/deps.sh build
+	@scripts/build.sh '$(BUILD)'
+
+deps: ## name what is missing to build, test and lint, and install it
+	@scripts/deps.sh build test lint
+
+demo: build ## see Quire at work in a minute
+	@'$(BUILD)/tools/quire' demo
+
+test: ## all tests, plain and under the sanitizers (VARIANTS: plain asan tsan)
+	@scripts/deps.sh build test
+	@scripts/test.sh '$(BUILD)' $(VARIANTS)
+
+soak: ## the long tests: a billion random operations against the model
+	@scripts/deps.sh build test
+	@scripts/test.sh '$(BUILD)' soak
+
+lint: ## format, warnings of two compilers, licence tags, the rules on includes
+	@scripts/deps.sh build test lint
+	@python3 scripts/lint.py '$(BUILD)'
+
+format: ## bring all C sources into the format that lint asks for
+	@scripts/deps.sh lint
+	@scripts/sources.sh | xargs -d '\n' -r clang-format -i
+
+install: build ## install; PREFIX (default: /usr/local) and DESTDIR as usual
+ifneq ($(PREFIX),)
+	@scripts/setup.sh '$(BUILD)' -Dprefix='$(PREFIX)'
+	@scripts/build.sh '$(BUILD)'
+endif
+	@DESTDIR='$(abspath $(DESTDIR))' meson install -C '$(BUILD)' --no-rebuild --quiet
+
+clean: ## remove all that was built
+	@rm -rf '$(BUILD)' '$(BUILD)-asan' '$(BUILD)-tsan' '$(BUILD)-clang'
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
