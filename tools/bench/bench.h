@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* What the benches have in common: their options, and how they are found. */
+#ifndef TOOL_BENCH_H
+#define TOOL_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../parse.h"
+
+/* How a page is named in calls. */
+enum form { FORM_PAGE, FORM_PFN, FORM_OFFSET };
+
+/* One call a page, or one a batch. */
+enum calls { CALLS_SINGLE, CALLS_BULK };
+
+/* In which order a batch is freed. */
+enum pattern { PATTERN_INORDER, PATTERN_RANDOM };
+
+/* Every option of every bench; each bench takes some. Lists are multiplied out to rows. */
+struct bench_options {
+	struct values cache; /* enum quire_cache */
+	struct values check; /* enum quire_check */
+	struct values calls;
+	struct values form;
+	struct values pattern;
+	struct values order;
+	struct values batch; /* blocks */
+	struct values level; /* percent full */
+	uint32_t threads;
+	uint32_t runs;
+	uint32_t rounds;
+	uint64_t nr_pages; /* of the region; 0: chosen */
+	uint64_t work; /* blocks that one timed section allocates */
+	uint64_t seed;
+	bool whole;
+	const char *json; /* file, "-", or NULL */
+};
+
+/* Bits of bench.accepts. */
+enum {
+	OPTION_CACHE = 1 << 0,
+	OPTION_CHECK = 1 << 1,
+	OPTION_CALLS = 1 << 2,
+	OPTION_FORM = 1 << 3,
+	OPTION_PATTERN = 1 << 4,
+	OPTION_ORDER = 1 << 5,
+	OPTION_BATCH = 1 << 6,
+	OPTION_LEVEL = 1 << 7,
+	OPTION_THREADS = 1 << 8,
+	OPTION_SIZE = 1 << 9, /* --size and --pages */
+	OPTION_WHOLE = 1 << 10,
+	OPTION_WORK = 1 << 11,
+	OPTION_ROUNDS = 1 << 12,
+	OPTION_RUNS = 1 << 13,
+	OPTION_SEED = 1 << 14,
+	OPTION_JSON = 1 << 15,
+	OPTION_ALL = (1 << 16) - 1,
+};
+
+struct bench {
+	const char *name;
+	const char *summary;
+	const char *text; /* what it does and how to read it, for its help */
+	const char *examples;
+	unsigned int accepts;
+	void (*defaults)(struct bench_options *options);
+	int (*run)(const struct bench_options *options);
+};
+
+extern const struct bench bench_pagealloc;
+extern const struct bench bench_full;
+extern const struct bench bench_frag;
+
+/*
+ * Parse a bench's command line over its defaults. Ends the command with EXIT_USAGE for what it does
+ * not take, and with EXIT_DONE after --help.
+ */
+void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv);
+
+/* Words of options, for their parser, tables and JSON. */
+const char *bench_calls_name(uint32_t calls);
+const char *bench_form_name(uint32_t form);
+const char *bench_pattern_name(uint32_t pattern);
+
+#endif /* TOOL_BENCH_H */

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of the benches: one table gives the parser, the help and the limits, so that the three
+ * cannot disagree.
+ */
+#include "bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <quire/quire.h>
+
+#include "../format.h"
+#include "../say.h"
+
+enum { PAGE_BYTES = 4096, FIRST_OPTION = 256 };
+
+#define MAX_BATCH (1u << 20)
+#define MAX_PAGES (UINT64_C(1) << 31)
+
+#define NR(words) ((unsigned int)(sizeof(words) / sizeof((words)[0])))
+
+static void set_cache(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ quire_cache_name(QUIRE_CACHE_NONE), QUIRE_CACHE_NONE },
+		{ quire_cache_name(QUIRE_CACHE_LOCKED), QUIRE_CACHE_LOCKED },
+		{ quire_cache_name(QUIRE_CACHE_PCP), QUIRE_CACHE_PCP },
+		{ quire_cache_name(QUIRE_CACHE_MAGAZINE), QUIRE_CACHE_MAGAZINE },
+	};
+
+	parse_words(name, text, words, NR(words), &options->cache);
+}
+
+static void set_check(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ quire_check_name(QUIRE_CHECK_ON), QUIRE_CHECK_ON },
+		{ quire_check_name(QUIRE_CHECK_OFF), QUIRE_CHECK_OFF },
+		{ quire_check_name(QUIRE_CHECK_STRICT), QUIRE_CHECK_STRICT },
+	};
+
+	parse_words(name, text, words, NR(words), &options->check);
+}
+
+/* Single calls come first, whatever the list's order: bulk rows show their ratio to them. */
+static void set_calls(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_calls_name(CALLS_SINGLE), CALLS_SINGLE },
+		{ bench_calls_name(CALLS_BULK), CALLS_BULK },
+	};
+
+	parse_words(name, text, words, NR(words), &options->calls);
+	if (options->calls.nr == 2) {
+		options->calls.value[0] = CALLS_SINGLE;
+		options->calls.value[1] = CALLS_BULK;
+	}
+}
+
+static void set_form(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_form_name(FORM_PAGE), FORM_PAGE },
+		{ bench_form_name(FORM_PFN), FORM_PFN },
+		{ bench_form_name(FORM_OFFSET), FORM_OFFSET },
+	};
+
+	parse_words(name, text, words, NR(words), &options->form);
+}
+
+static void set_pattern(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_pattern_name(PATTERN_INORDER), PATTERN_INORDER },
+		{ bench_pattern_name(PATTERN_RANDOM), PATTERN_RANDOM },
+	};
+
+	parse_words(name, text, words, NR(words), &options->pattern);
+}
+
+static void set_order(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 0, QUIRE_MAX_ORDER, &options->order);
+}
+
+static void set_batch(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 1, MAX_BATCH, &options->batch);
+}
+
+static void set_level(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 0, 99, &options->level);
+}
+
+static void set_threads(struct bench_options *options, const char *name, const char *text)
+{
+	options->threads = (uint32_t)parse_count(name, text, 1, 1024);
+}
+
+static void set_pages(struct bench_options *options, const char *name, const char *text)
+{
+	options->nr_pages = parse_count(name, text, QUIRE_PAGEBLOCK_PAGES, MAX_PAGES);
+}
+
+static void set_size(struct bench_options *options, const char *name, const char *text)
+{
+	uint64_t bytes = parse_size(name, text, (uint64_t)QUIRE_PAGEBLOCK_PAGES * PAGE_BYTES,
+				    MAX_PAGES * PAGE_BYTES);
+
+	if (bytes % PAGE_BYTES)
+		fail_usage("%s: '%s' is not a multiple of the page size, %d bytes; round it up to "
+			   "%llu",
+			   name, text, PAGE_BYTES,
+			   (unsigned long long)(bytes + PAGE_BYTES - bytes % PAGE_BYTES));
+	options->nr_pages = bytes / PAGE_BYTES;
+}
+
+static void set_whole(struct bench_options *options, const char *name, const char *text)
+{
+	(void)name;
+	(void)text;
+	options->whole = true;
+}
+
+static void set_work(struct bench_options *options, const char *name, const char *text)
+{
+	options->work = parse_count(name, text, 1, UINT64_C(1) << 40);
+}
+
+static void set_rounds(struct bench_options *options, const char *name, const char *text)
+{
+	options->rounds = (uint32_t)parse_count(name, text, 1, 1000000);
+}
+
+static void set_runs(struct bench_options *options, const char *name, const char *text)
+{
+	options->runs = (uint32_t)parse_count(name, text, 1, 10000);
+}
+
+static void set_seed(struct bench_options *options, const char *name, const char *text)
+{
+	options->seed = parse_count(name, text, 0, UINT64_MAX);
+}
+
+static void set_json(struct bench_options *options, const char *name, const char *text)
+{
+	if (!*text)
+		fail_usage("%s: the file's name is empty; give one, or - for standard output",
+			   name);
+	options->json = text;
+}
+
+struct entry {
+	unsigned int bit;
+	const char *name;
+	const char *value; /* NULL: takes none */
+	const char *help;
+	void (*set)(struct bench_options *options, const char *name, const char *text);
+};
+
+static const struct entry entries[] = {
+	{ OPTION_CACHE, "cache", "LIST", "required: none, locked, pcp, magazine", set_cache },
+	{ OPTION_CHECK, "check", "LIST", "on, off, strict: what frees verify", set_check },
+	{ OPTION_CALLS, "calls", "LIST", "single, bulk: a call a block, or a call a batch",
+	  set_calls },
+	{ OPTION_FORM, "form", "LIST", "page (pointers), pfn, offset", set_form },
+	{ OPTION_PATTERN, "pattern", "LIST", "inorder, random: the order of frees", set_pattern },
+	{ OPTION_ORDER, "order", "LIST", "blocks of 2^order pages, 0 to 18", set_order },
+	{ OPTION_BATCH, "batch", "LIST", "blocks taken before any is given back", set_batch },
+	{ OPTION_LEVEL, "level", "LIST", "percent of the region that is held, 0 to 99", set_level },
+	{ OPTION_THREADS, "threads", "N", "threads, each bound to a CPU in turn", set_threads },
+	{ OPTION_SIZE, "size", "BYTES", "size of the region (K, M, G, T)", set_size },
+	{ OPTION_SIZE, "pages", "N", "the same in pages of 4 KiB", set_pages },
+	{ OPTION_WHOLE, "whole", NULL, "allocate the whole region in batches, then free it all",
+	  set_whole },
+	{ OPTION_WORK, "work", "N", "blocks that each timed section allocates", set_work },
+	{ OPTION_ROUNDS, "rounds", "N", "rounds of freeing and allocating again", set_rounds },
+	{ OPTION_RUNS, "runs", "N", "runs of each row; their median is shown", set_runs },
+	{ OPTION_SEED, "seed", "N", "seed of the random order", set_seed },
+	{ OPTION_JSON, "json", "FILE", "write JSON to FILE; - means instead of the table",
+	  set_json },
+};
+
+/* Append the names or numbers of a list: "single,bulk". */
+static void show_list(char *text, size_t bytes, const struct values *values,
+		      const char *(*name)(uint32_t value))
+{
+	size_t used = 0;
+	unsigned int i;
+
+	for (i = 0; i < values->nr && used < bytes; i++)
+		used += (size_t)(name ? snprintf(text + used, bytes - used, "%s%s", i ? "," : "",
+						 name(values->value[i]))
+				      : snprintf(text + used, bytes - used, "%s%u", i ? "," : "",
+						 values->value[i]));
+}
+
+static const char *cache_default_name(uint32_t cache)
+{
+	return cache == QUIRE_CACHE_DEFAULT ? "the best offered" : quire_cache_name(cache);
+}
+
+/* A list option's value, and how its items are named; NULL: no list option. */
+static const struct values *list_of(unsigned int bit, const struct bench_options *options,
+				    const char *(**name)(uint32_t value))
+{
+	*name = NULL;
+	switch (bit) {
+	case OPTION_CACHE:
+		*name = cache_default_name;
+		return &options->cache;
+	case OPTION_CHECK:
+		*name = quire_check_name;
+		return &options->check;
+	case OPTION_CALLS:
+		*name = bench_calls_name;
+		return &options->calls;
+	case OPTION_FORM:
+		*name = bench_form_name;
+		return &options->form;
+	case OPTION_PATTERN:
+		*name = bench_pattern_name;
+		return &options->pattern;
+	case OPTION_ORDER:
+		return &options->order;
+	case OPTION_BATCH:
+		return &options->batch;
+	case OPTION_LEVEL:
+		return &options->level;
+	default:
+		return NULL;
+	}
+}
+
+/* A number option's value; 0: none, or chosen when the others are known. */
+static uint64_t number_of(unsigned int bit, const struct bench_options *options)
+{
+	switch (bit) {
+	case OPTION_THREADS:
+		return options->threads;
+	case OPTION_SIZE:
+		return options->nr_pages * PAGE_BYTES;
+	case OPTION_WORK:
+		return options->work;
+	case OPTION_ROUNDS:
+		return options->rounds;
+	case OPTION_RUNS:
+		return options->runs;
+	case OPTION_SEED:
+		return options->seed;
+	default:
+		return 0;
+	}
+}
+
+/* The value that an option has when it is not given; "" if it is chosen from the others. */
+static void show_default(char *text, size_t bytes, const struct entry *entry,
+			 const struct bench_options *options)
+{
+	const char *(*name)(uint32_t value);
+	const struct values *list = list_of(entry->bit, options, &name);
+	uint64_t number = number_of(entry->bit, options);
+	char digits[FORMAT_MAX];
+
+	text[0] = '\0';
+	if (list)
+		show_list(text, bytes, list, name);
+	else if (number && entry->set != set_pages)
+		snprintf(text, bytes, "%s", format_short(digits, number));
+}
+
+static void help_option(const struct entry *entry, const struct bench_options *defaults)
+{
+	char left[32], value[128];
+
+	snprintf(left, sizeof(left), "--%s %s", entry->name, entry->value ? entry->value : "");
+	show_default(value, sizeof(value), entry, defaults);
+	printf("  %-16s %s%s%s%s\n", left, entry->help, *value ? " [" : "", value,
+	       *value ? "]" : "");
+}
+
+static void help(const struct bench *bench, const struct bench_options *defaults)
+{
+	unsigned int i;
+
+	printf("Usage: quire bench %s [OPTION]...\n\n%s\n\n"
+	       "Options (LIST: a,b or 0-4; what holds without them stands in brackets):\n",
+	       bench->name, bench->text);
+	for (i = 0; i < NR(entries); i++) {
+		if (bench->accepts & entries[i].bit)
+			help_option(&entries[i], defaults);
+	}
+	printf("  %-16s %s\n\nExamples:\n%s", "--help", "this text", bench->examples);
+}
+
+/* getopt_long()'s table of what this bench accepts; returned values are FIRST_OPTION + entry. */
+static void long_options(const struct bench *bench, struct option *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < NR(entries); i++) {
+		if (bench->accepts & entries[i].bit)
+			*table++ = (struct option){ entries[i].name,
+						    entries[i].value ? required_argument
+								     : no_argument,
+						    NULL, FIRST_OPTION + (int)i };
+	}
+	*table++ = (struct option){ "help", no_argument, NULL, 'h' };
+	*table = (struct option){ 0 };
+}
+
+void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv)
+{
+	const struct bench_options defaults = *options;
+	struct option table[NR(entries) + 2];
+	char name[32];
+	int result;
+
+	long_options(bench, table);
+	opterr = 0;
+	optind = 1;
+	while ((result = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
+		if (result == 'h') {
+			help(bench, &defaults);
+			exit(say_result_written() ? EXIT_DONE : EXIT_FAILED);
+		}
+		if (result < FIRST_OPTION)
+			parse_refuse(result, argv[optind - 1]);
+		snprintf(name, sizeof(name), "--%s", entries[result - FIRST_OPTION].name);
+		entries[result - FIRST_OPTION].set(options, name, optarg);
+	}
+	if (optind < argc)
+		fail_usage("'%s' is not an option; options begin with --", argv[optind]);
+}

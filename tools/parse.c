@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "say.h"
+
+enum { TEXT_MAX = 512 };
+
+/* Exponent of a size suffix; -1 for a character that is none. */
+static int suffix_shift(char c)
+{
+	switch (c) {
+	case 'k':
+	case 'K':
+		return 10;
+	case 'm':
+	case 'M':
+		return 20;
+	case 'g':
+	case 'G':
+		return 30;
+	case 't':
+	case 'T':
+		return 40;
+	default:
+		return -1;
+	}
+}
+
+/* The whole of text as a number with an optional suffix ("64K", "1GiB"). */
+static bool read_number(const char *text, uint64_t *number)
+{
+	unsigned long long value;
+	char *end;
+	int shift = 0;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno)
+		return false;
+	if (*end) {
+		shift = suffix_shift(*end++);
+		if (shift < 0)
+			return false;
+		if (*end && strcmp(end, "iB") != 0 && strcmp(end, "B") != 0)
+			return false;
+	}
+	if (value > UINT64_MAX >> shift)
+		return false;
+	*number = (uint64_t)value << shift;
+	return true;
+}
+
+uint64_t parse_count(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	uint64_t number;
+
+	if (read_number(text, &number) && number >= min && number <= max)
+		return number;
+	fail_usage("%s: '%s' is not a number from %llu to %llu", option, text,
+		   (unsigned long long)min, (unsigned long long)max);
+}
+
+uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	char low[FORMAT_MAX], high[FORMAT_MAX];
+	uint64_t number;
+
+	if (read_number(text, &number) && number >= min && number <= max)
+		return number;
+	fail_usage(
+		"%s: '%s' is not a size from %s to %s; give bytes, or a number with K, M, G or T",
+		option, text, format_bytes(low, min), format_bytes(high, max));
+}
+
+static void add_value(const char *option, struct values *values, uint32_t value, const char *item)
+{
+	unsigned int i;
+
+	for (i = 0; i < values->nr; i++) {
+		if (values->value[i] == value)
+			fail_usage("%s: '%s' is in the list twice; name each value once", option,
+				   item);
+	}
+	if (values->nr == VALUES_MAX)
+		fail_usage("%s: the list has more than %d values; split it over several runs",
+			   option, VALUES_MAX);
+	values->value[values->nr++] = value;
+}
+
+/* A number, or a range "first-last". */
+static void add_counts(const char *option, char *item, uint32_t min, uint32_t max,
+		       struct values *values)
+{
+	char *dash = strchr(item, '-');
+	uint64_t first, last;
+
+	if (dash)
+		*dash = '\0';
+	first = parse_count(option, item, min, max);
+	last = dash ? parse_count(option, dash + 1, min, max) : first;
+	if (last < first)
+		fail_usage("%s: the range %s-%s runs backwards; write the smaller number first",
+			   option, item, dash + 1);
+	for (; first <= last; first++)
+		add_value(option, values, (uint32_t)first, item);
+}
+
+static void add_word(const char *option, const char *item, const struct word *words,
+		     unsigned int nr_words, struct values *values)
+{
+	char allowed[TEXT_MAX] = "";
+	size_t used = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr_words; i++) {
+		if (strcmp(item, words[i].name) == 0) {
+			add_value(option, values, words[i].value, item);
+			return;
+		}
+		used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s",
+					 i ? ", " : "", words[i].name);
+	}
+	fail_usage("%s: '%s' is not known; choose from %s", option, item, allowed);
+}
+
+/* A copy of a list's text that strtok_r() may cut up. */
+static void copy_list(const char *option, const char *text, char copy[TEXT_MAX])
+{
+	if (strlen(text) >= TEXT_MAX)
+		fail_usage("%s: the list is longer than %d characters; split it over several runs",
+			   option, TEXT_MAX - 1);
+	strcpy(copy, text);
+}
+
+void parse_counts(const char *option, const char *text, uint32_t min, uint32_t max,
+		  struct values *values)
+{
+	char copy[TEXT_MAX], *item, *rest;
+
+	copy_list(option, text, copy);
+	values->nr = 0;
+	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
+		add_counts(option, item, min, max, values);
+	if (!values->nr)
+		fail_usage("%s: '%s' names no value; give numbers from %u to %u", option, text, min,
+			   max);
+}
+
+void parse_words(const char *option, const char *text, const struct word *words,
+		 unsigned int nr_words, struct values *values)
+{
+	char copy[TEXT_MAX], *item, *rest;
+
+	copy_list(option, text, copy);
+	values->nr = 0;
+	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
+		add_word(option, item, words, nr_words, values);
+	if (!values->nr)
+		fail_usage("%s: '%s' names no value; see the help for the values", option, text);
+}
+
+void parse_refuse(int result, const char *argument)
+{
+	if (result == ':')
+		fail_usage("the option '%s' needs a value", argument);
+	fail_usage(
+		"'%s' is not an option here, is short for several, or has a value that it does not "
+		"take",
+		argument);
+}
+
+struct values values_one(uint32_t value)
+{
+	return (struct values){ .value = { value }, .nr = 1 };
+}

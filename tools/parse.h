@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Values of options. Whatever cannot be taken ends the command with EXIT_USAGE and a line that
+ * names the option, the value found, the values allowed and what to give instead.
+ */
+#ifndef TOOL_PARSE_H
+#define TOOL_PARSE_H
+
+#include <stdint.h>
+
+enum { VALUES_MAX = 32 };
+
+/* A list given to one option: "1,2,4" or "0-4". Invariant: nr <= VALUES_MAX, no value twice. */
+struct values {
+	uint32_t value[VALUES_MAX];
+	unsigned int nr;
+};
+
+/* A word an option accepts. */
+struct word {
+	const char *name;
+	uint32_t value;
+};
+
+/* A number; K, M, G and T multiply by powers of 1024. */
+uint64_t parse_count(const char *option, const char *text, uint64_t min, uint64_t max);
+
+/* The same for bytes: limits in the message are shown as sizes. */
+uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t max);
+
+/* Comma lists of numbers (a range "0-4" stands for all in it) and of words. */
+void parse_counts(const char *option, const char *text, uint32_t min, uint32_t max,
+		  struct values *values);
+void parse_words(const char *option, const char *text, const struct word *words,
+		 unsigned int nr_words, struct values *values);
+
+/* getopt_long() gave ':' or '?' for this argument: say which of its complaints it is. */
+_Noreturn void parse_refuse(int result, const char *argument);
+
+/* A list of the one value. */
+struct values values_one(uint32_t value);
+
+#endif /* TOOL_PARSE_H */

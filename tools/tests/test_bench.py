@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""The benches: JSON that a program can rely on, tables beside it, figures that fit each other."""
+import json
+import os
+import tempfile
+
+from tap import Tap
+
+tap = Tap()
+ROW = ["allocator", "cache", "check", "calls", "order", "batch", "threads", "alloc_ns", "free_ns",
+       "total_ns", "spread_pct"]
+QUICK = ["--runs", "2", "--work", "4096"]
+
+
+def report_of(name, *args):
+    result = tap.run("bench", name, *args, "--json", "-")
+    label = "%s %s" % (name, " ".join(args))
+    if not tap.check(result.returncode == 0, label + ": exit status 0", result.stderr):
+        tap.done()
+    tap.check(result.stderr == "", label + ": nothing on standard error", result.stderr)
+    report = json.loads(result.stdout)
+    tap.check(list(report) == ["schema", "benchmark", "machine", "options", "rows"],
+              label + ": the fields of a report", list(report))
+    tap.check(report["schema"] == 1 and report["benchmark"] == name, label + ": names itself")
+    tap.check(report["rows"], label + ": has rows")
+    return report
+
+
+def check_times(row):
+    name = " ".join(str(row[field]) for field in ROW[1:7])
+    tap.check(row["allocator"] == "quire", name + ": allocator")
+    tap.check(0 < row["total_ns"] < 1e6 and row["alloc_ns"] >= 0 and row["free_ns"] >= 0,
+              name + ": times are times", row)
+    # Medians are taken each for itself, so two runs that differ may leave a gap between them.
+    tap.check(abs(row["alloc_ns"] + row["free_ns"] - row["total_ns"]) <= 0.5 * row["total_ns"],
+              name + ": alloc and free make up the total", row)
+    tap.check(row["spread_pct"] >= 0, name + ": spread")
+
+
+report = report_of("pagealloc", "--cache", "none,locked", "--check", "on,off,strict",
+                   "--calls", "bulk,single", "--batch", "1,64", *QUICK)
+for row in report["rows"]:
+    tap.check(list(row) == ROW, "a row has exactly its fields", list(row))
+    check_times(row)
+found = [(row["cache"], row["check"], row["calls"], row["batch"]) for row in report["rows"]]
+tap.check(sorted(found) ==
+          sorted((cache, check, calls, batch) for cache in ("none", "locked")
+                 for check in ("on", "off", "strict") for calls in ("single", "bulk")
+                 for batch in (1, 64)), "every combination is a row, once")
+tap.check(report["options"]["runs"] == 2 and report["options"]["work"] == 4096, "options are kept")
+
+report = report_of("pagealloc", "--order", "0-4", "--batch", "16", "--threads", "2", "--calls",
+                   "bulk", *QUICK)
+tap.check([row["order"] for row in report["rows"]] == [0, 1, 2, 3, 4], "orders 0 to 4")
+tap.check(all(row["threads"] == 2 for row in report["rows"]), "two threads")
+
+report = report_of("pagealloc", "--form", "page,pfn,offset", "--pattern", "inorder,random",
+                   "--batch", "128", "--calls", "single", *QUICK)
+tap.check(sorted((row["form"], row["pattern"]) for row in report["rows"]) ==
+          sorted((form, pattern) for form in ("page", "pfn", "offset")
+                 for pattern in ("inorder", "random")), "forms and patterns are told apart")
+
+report = report_of("pagealloc", "--whole", "--size", "64M", "--cache", "none", "--calls",
+                   "single,bulk", "--pattern", "random", "--runs", "2")
+for row in report["rows"]:
+    tap.check(list(row) == ROW and row["batch"] == 512, "--whole: rows, batches of 512", row)
+    check_times(row)
+tap.check(report["options"]["whole"] is True and report["options"]["pages"] == 16384,
+          "--whole: options")
+
+report = report_of("full", "--size", "64M", "--cache", "none", *QUICK)
+for row in report["rows"]:
+    tap.check(list(row) == ROW + ["full_pct", "pattern"], "full: fields of a row", list(row))
+    check_times(row)
+tap.check({row["full_pct"] for row in report["rows"]} == {50, 99}, "full: both levels")
+
+report = report_of("frag", "--size", "1G", "--rounds", "100", "--cache", "locked", "--threads", "2")
+rows = report["rows"]
+tap.check([(row["round"], row["drained"]) for row in rows] ==
+          [(r, False) for r in range(101)] + [(100, True)], "frag: every round, then drained",
+          [(row["round"], row["drained"]) for row in rows])
+for row in rows:
+    tap.check({"allocator", "cache", "threads", "round", "free_huge", "possible_huge", "drained"} <=
+              set(row), "frag: fields of a row", list(row))
+    tap.check(0 <= row["free_huge"] <= row["possible_huge"] <= 512, "frag: possible",
+              row)
+tap.check(all(row["possible_huge"] >= 256 for row in rows), "frag: more than half is free", rows[0])
+tap.check(rows[0]["free_huge"] < 0.5 * rows[0]["possible_huge"], "frag: scattered at first",
+          rows[0])
+for row in rows[-2:]:
+    tap.check(row["free_huge"] >= 0.95 * row["possible_huge"],
+              "frag: 95 % of the blocks are whole again in the end", row)
+
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "result.json")
+    args = ["bench", "pagealloc", "--batch", "1,8", "--calls", "single,bulk", *QUICK]
+    result = tap.run(*args, "--json", path)
+    tap.check(result.returncode == 0, "--json FILE: exit status 0", result.stderr)
+    with open(path) as file:
+        rows = json.load(file)["rows"]
+    tap.check(len(rows) == 4, "--json FILE: the file has the rows")
+    lines = result.stdout.splitlines()
+    tap.check("ns/page" in result.stdout and "single/bulk" in result.stdout,
+              "the table has units and a ratio", result.stdout)
+    tap.check(len({len(line) for line in lines[3:]}) == 1, "the table is aligned", result.stdout)
+    for row in rows:
+        tap.check("%.2f" % row["total_ns"] in result.stdout, "the table shows the same figures",
+                  row, result.stdout)
+    tap.check("\033" not in result.stdout + result.stderr, "no escapes into pipes")
+tap.done()
