@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Bad input to allocations and lists: orders, flags, forms that a region does not have, NULL. */
+#include "test.h"
+
+#include <string.h>
+
+#define NR_PAGES 2048u
+
+/* All three twins refuse the same way, outputs untouched. */
+static void refused_at(struct qt *t, quire_gfp gfp, unsigned int order, int err, const char *word)
+{
+	void *page = t;
+	uint32_t pfn = 0x77;
+	uint64_t offset = 0x88;
+
+	qt_assert_err_at(quire_alloc_err(t->q, gfp, order, &page), err, "quire_alloc_err", word,
+			 (int)gfp);
+	assert_int_equal(t->reports.last.error, err);
+	assert_string_equal(t->reports.call, "quire_alloc_err");
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	qt_assert_err_at(quire_alloc_pfn_err(t->q, gfp, order, &pfn), err, "quire_alloc_pfn_err",
+			 word, (int)gfp);
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	qt_assert_err_at(quire_alloc_offset_err(t->q, t->region[0], gfp, order, &offset), err,
+			 "quire_alloc_offset_err", word, (int)gfp);
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	assert_ptr_equal(page, t);
+	assert_int_equal(pfn, 0x77);
+	assert_int_equal(offset, 0x88);
+	qt_assert_sound(t->q, 0);
+}
+
+/* The bulk calls return 0 and leave the slots. */
+static void refused_bulk(struct qt *t, quire_gfp gfp, unsigned int order, const char *word)
+{
+	uint32_t pfns[3] = { QUIRE_NO_PFN, 5, 6 };
+	uint64_t offsets[3] = { QUIRE_NO_OFFSET, 5, 6 };
+	void *pages[3] = { NULL, t, t };
+
+	assert_int_equal(quire_alloc_bulk(t->q, gfp, order, 3, pages), 0);
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	assert_int_equal(quire_alloc_bulk_pfn(t->q, gfp, order, 3, pfns), 0);
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	assert_int_equal(quire_alloc_bulk_offset(t->q, t->region[0], gfp, order, 3, offsets), 0);
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, word);
+	assert_true(!pages[0] && pages[1] == t && pages[2] == t);
+	assert_true(pfns[0] == QUIRE_NO_PFN && pfns[1] == 5 && pfns[2] == 6);
+	assert_true(offsets[0] == QUIRE_NO_OFFSET && offsets[1] == 5 && offsets[2] == 6);
+	qt_assert_sound(t->q, 0);
+}
+
+static void test_order_out_of_range(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	refused_at(&t, 0, 19, -QUIRE_EINVAL, "19");
+	refused_at(&t, 0, 19, -QUIRE_EINVAL, "18");
+	refused_at(&t, 0, UINT32_MAX, -QUIRE_EINVAL, "4294967295");
+	refused_bulk(&t, 0, 19, "18");
+	assert_null(quire_alloc(t.q, 0, 19));
+	assert_int_equal(quire_alloc_pfn(t.q, 0, 64), QUIRE_NO_PFN);
+	assert_true(quire_alloc_offset(t.q, t.region[0], 0, 32) == QUIRE_NO_OFFSET);
+	qt_end(&t);
+}
+
+static void test_flags_unknown_or_contradictory(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	refused_at(&t, UINT32_C(1) << 31, 0, -QUIRE_EINVAL, "0x80000000");
+	refused_at(&t, QUIRE_ATOMIC | QUIRE_NOWAIT, 0, -QUIRE_EINVAL, "QUIRE_NOWAIT");
+	refused_bulk(&t, UINT32_C(1) << 20, 0, "0x100000");
+	refused_bulk(&t, QUIRE_ATOMIC | QUIRE_NOWAIT, 0, "QUIRE_ATOMIC");
+	qt_end(&t);
+}
+
+/* Settled in the header, refused until their engine is there. */
+static void test_flags_of_later_versions(const struct qt_param *param)
+{
+	static const struct {
+		quire_gfp gfp;
+		const char *name;
+	} later[] = {
+		{ QUIRE_WAIT, "QUIRE_WAIT" },
+		{ QUIRE_NOFAIL, "QUIRE_NOFAIL" },
+		{ QUIRE_RETRY_MAYFAIL, "QUIRE_RETRY_MAYFAIL" },
+		{ QUIRE_HIGH, "QUIRE_HIGH" },
+		{ QUIRE_THISNODE, "QUIRE_THISNODE" },
+	};
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		refused_at(&t, later[i].gfp, 0, -QUIRE_EOPNOTSUPP, later[i].name);
+		refused_at(&t, later[i].gfp | QUIRE_ZERO, 3, -QUIRE_EOPNOTSUPP, later[i].name);
+		refused_bulk(&t, later[i].gfp, 0, later[i].name);
+	}
+	qt_end(&t);
+}
+
+static void test_no_cpu_mapping(const struct qt_param *param)
+{
+	void *page = &page, *pages[2] = { NULL, &page };
+	uint32_t pfn = 7;
+	struct qt t;
+
+	qt_open_unmapped(&t, param, NR_PAGES);
+	qt_assert_err(quire_alloc_err(t.q, 0, 0, &page), EFAULT);
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "mapping", "pfn");
+	qt_assert_err(quire_alloc_pfn_err(t.q, QUIRE_ZERO, 0, &pfn), EFAULT);
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "QUIRE_ZERO", "mapping");
+	assert_null(quire_alloc(t.q, 0, 0));
+	qt_reports_clear(&t.reports);
+	assert_int_equal(quire_alloc_bulk(t.q, 0, 0, 2, pages), 0);
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "mapping");
+	assert_int_equal(quire_fill(t.q, 0, 2, pages), 1); /* the slot that was populated before */
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "mapping");
+	assert_null(pages[0]);
+	assert_ptr_equal(page, &page);
+	assert_int_equal(pfn, 7);
+	qt_assert_sound(t.q, 0);
+	qt_end(&t);
+}
+
+/* One unmapped region among mapped ones: any page might come from it. The offset form names its region. */
+static void test_one_region_without_a_mapping(const struct qt_param *param)
+{
+	void *page = NULL;
+	uint64_t offset;
+	struct qt t;
+
+	qt_begin(&t, param);
+	qt_create(&t);
+	qt_add_mapped(&t, 0, 100);
+	qt_assert_ok(quire_alloc_err(t.q, 0, 0, &page));
+	qt_add_unmapped(&t, 1, UINT64_C(1) << 40, 100);
+	qt_assert_err(quire_alloc_err(t.q, 0, 0, (void *[]){ NULL }), EFAULT);
+	qt_assert_err(quire_alloc_pfn_err(t.q, QUIRE_ZERO, 0, (uint32_t[]){ 0 }), EFAULT);
+	qt_assert_ok(quire_alloc_offset_err(t.q, t.region[0], QUIRE_ZERO, 0, &offset));
+	qt_assert_ok(quire_free_offset(t.q, t.region[0], offset));
+	qt_assert_err(quire_alloc_offset_err(t.q, t.region[1], QUIRE_ZERO, 0, &offset), EFAULT);
+	qt_assert_ok(quire_free(t.q, page));
+	qt_end(&t);
+}
+
+static void test_no_such_region(const struct qt_param *param)
+{
+	static const uint32_t ids[] = { 0, 2, 4096, UINT32_MAX };
+	uint64_t offset = 0x88;
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	for (size_t i = 0; i < 4; i++) {
+		struct quire_region none = { ids[i] };
+
+		qt_assert_err(quire_alloc_offset_err(t.q, none, 0, 0, &offset), ENOENT);
+		qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "region");
+		qt_assert_err(quire_free_offset(t.q, none, 0), ENOENT);
+		qt_assert_report(&t.reports, t.reports.last.kind, "region");
+		assert_int_equal(quire_alloc_bulk_offset(t.q, none, 0, 0, 1, &offset), 0);
+		assert_int_equal(quire_fill_offset(t.q, none, 0, 1,
+						   (uint64_t[]){ QUIRE_NO_OFFSET }),
+				 0);
+		qt_reports_clear(&t.reports);
+	}
+	assert_int_equal(offset, 0x88);
+	qt_end(&t);
+}
+
+static void test_null_arguments(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	qt_assert_err(quire_alloc_err(t.q, 0, 0, NULL), EINVAL);
+	qt_assert_err(quire_alloc_pfn_err(t.q, 0, 0, NULL), EINVAL);
+	qt_assert_err(quire_alloc_offset_err(t.q, t.region[0], 0, 0, NULL), EINVAL);
+	assert_int_equal(quire_alloc_bulk(t.q, 0, 0, 3, NULL), 0);
+	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, 3, NULL), 0);
+	assert_int_equal(quire_alloc_bulk_offset(t.q, t.region[0], 0, 0, 3, NULL), 0);
+	assert_int_equal(quire_fill(t.q, 0, 3, NULL), 0);
+	assert_int_equal(quire_free_bulk(t.q, 3, NULL), 0);
+	assert_int_equal(quire_free_bulk_pfn(t.q, 3, NULL), 0);
+	qt_assert_err(quire_held_visit(t.q, NULL, NULL), EINVAL);
+	qt_assert_sound(t.q, 0);
+	qt_assert_err(quire_info_get(NULL,
+				     &(struct quire_info){ .size = sizeof(struct quire_info) }),
+		      EINVAL);
+	qt_assert_err(quire_stats_get(NULL,
+				      &(struct quire_stats){ .size = sizeof(struct quire_stats) }),
+		      EINVAL);
+	qt_end(&t);
+}
+
+static void test_sizes_of_result_structures(const struct qt_param *param)
+{
+	struct {
+		struct quire_stats stats;
+		unsigned char tail[32];
+	} large;
+	struct quire_info info = { .size = 0 };
+	struct quire_stats stats = { .size = 4 };
+	struct quire_cpu_stats cpu = { .size = 0 };
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	qt_assert_err(quire_info_get(t.q, &info), EINVAL);
+	qt_assert_err(quire_info_get(t.q, NULL), EINVAL);
+	qt_assert_err(quire_stats_get(t.q, &stats), EINVAL);
+	qt_assert_err(quire_stats_get(t.q, NULL), EINVAL);
+	qt_assert_err(quire_cpu_stats_get(t.q, 0, &cpu), EINVAL);
+	qt_assert_err(quire_cpu_stats_get(t.q, 0, NULL), EINVAL);
+	/* A caller from a newer header is told how much was filled. */
+	memset(&large, 0x5a, sizeof(large));
+	large.stats.size = sizeof(large);
+	qt_assert_ok(quire_stats_get(t.q, &large.stats));
+	assert_int_equal(large.stats.size, sizeof(large.stats));
+	assert_int_equal(large.stats.managed, NR_PAGES);
+	assert_int_equal(large.tail[0], 0x5a);
+	/* One from an older header gets what it knows. */
+	memset(&stats, 0x5a, sizeof(stats));
+	stats.size = offsetof(struct quire_stats, reserved);
+	qt_assert_ok(quire_stats_get(t.q, &stats));
+	assert_int_equal(stats.managed, NR_PAGES);
+	assert_true(stats.reserved == UINT64_C(0x5a5a5a5a5a5a5a5a));
+	qt_end(&t);
+}
+
+static void test_isolation_is_not_there_yet(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	qt_assert_err(quire_cpu_isolate(t.q, 0, 1), EOPNOTSUPP);
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "version");
+	qt_end(&t);
+}
+
+static void test_refused_calls_are_counted(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	for (int i = 0; i < 5; i++)
+		assert_null(quire_alloc(t.q, 0, 99));
+	assert_int_equal(qt_stats(t.q).bad_calls, 5);
+	assert_int_equal(qt_stats(t.q).bad_frees, 0);
+	qt_end(&t);
+}
+
+int main(void)
+{
+	static const struct qt_test tests[] = {
+		QT_TEST(order_out_of_range),
+		QT_TEST(flags_unknown_or_contradictory),
+		QT_TEST(flags_of_later_versions),
+		QT_TEST(no_cpu_mapping),
+		QT_TEST(one_region_without_a_mapping),
+		QT_TEST(no_such_region),
+		QT_TEST(null_arguments),
+		QT_TEST(sizes_of_result_structures),
+		QT_TEST(isolation_is_not_there_yet),
+		QT_TEST(refused_calls_are_counted),
+	};
+
+	return QT_RUN_CACHES(tests);
+}

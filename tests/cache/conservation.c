@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No page is lost or handed out twice: six threads per CPU that move between CPUs, exchange pages, and are
+ * interrupted by signal handlers that allocate and free, while another thread drains lists all the time.
+ * Ends after a number of operations, not a time; at the end all memory is there, and in whole blocks.
+ */
+#include "cpu.h"
+#include "random.h"
+#include "sanitizer.h"
+#include "stress.h"
+#include "test.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define THREADS_PER_CPU 6u
+#define MAX_THREADS (6u * 64u)
+#define OPS_PER_RUN (8000000u / QT_SLOWER)
+#define MIN_HANDLERS (30000u / QT_SLOWER)
+#define HANDLER_NS (100000u * QT_SLOWER) /* all threads together: 10 kHz */
+#define NR_MAPPED 3000u
+#define NR_UNMAPPED 2500u
+#define MAX_HELD 200u
+#define HANDLER_HELD 8u
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+struct worker {
+	struct run *run;
+	pthread_t thread;
+	uint32_t number; /* from 1 */
+	struct qt_random random;
+	uint32_t held[MAX_HELD];
+	uint32_t nr_held;
+	/* of the handler alone, until the thread has ended */
+	struct qt_random handler_random;
+	uint32_t handler_held[HANDLER_HELD];
+	uint32_t nr_handler_held;
+};
+
+struct run {
+	struct stress stress;
+	struct worker workers[MAX_THREADS];
+	uint32_t nr_workers;
+	uint32_t ops; /* of each */
+	atomic_uint handlers; /* runs of the signal handler */
+	atomic_uint bound; /* times a thread changed its CPU */
+	atomic_uint drains;
+	atomic_uint wrong_stats;
+	atomic_bool done;
+};
+
+static _Thread_local struct worker *self;
+
+/* ---- In the handler: only calls that are safe there ---- */
+
+static void handler_allocate(struct worker *w)
+{
+	struct stress *s = &w->run->stress;
+	quire_gfp gfp = qt_random_one_in(&w->handler_random, 2) ? QUIRE_ATOMIC : QUIRE_NOWAIT;
+	unsigned int order = qt_random_one_in(&w->handler_random, 8)
+				     ? qt_random_below(&w->handler_random, 4)
+				     : 0;
+	size_t room = HANDLER_HELD - w->nr_handler_held;
+	uint32_t *slots = &w->handler_held[w->nr_handler_held];
+	size_t n;
+
+	n = quire_alloc_bulk_pfn(s->q, gfp, order,
+				 1 + qt_random_below(&w->handler_random, (uint32_t)room), slots);
+	for (size_t i = 0; i < n; i++)
+		stress_take(s, w->number, slots[i], order);
+	w->nr_handler_held += (uint32_t)n;
+}
+
+static void handler(int signal)
+{
+	struct worker *w = self;
+
+	(void)signal;
+	if (!w)
+		return;
+	quire_handler_enter();
+	if (w->nr_handler_held < HANDLER_HELD)
+		handler_allocate(w);
+	if (qt_random_one_in(&w->handler_random, 2) && w->nr_handler_held > 0) {
+		stress_free_bulk(&w->run->stress, w->nr_handler_held, w->handler_held);
+		w->nr_handler_held = 0;
+	} else if (w->nr_handler_held > 0) {
+		stress_free(&w->run->stress, w->handler_held[--w->nr_handler_held]);
+	}
+	quire_handler_exit();
+	atomic_fetch_add_explicit(&w->run->handlers, 1, memory_order_relaxed);
+}
+
+static bool start_timer(struct worker *w, timer_t *timer)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN };
+	struct itimerspec spec = { 0 };
+	uint64_t ns = (uint64_t)HANDLER_NS * w->run->nr_workers;
+
+	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+	spec.it_interval.tv_sec = (time_t)(ns / 1000000000u);
+	spec.it_interval.tv_nsec = (long)(ns % 1000000000u);
+	spec.it_value = spec.it_interval;
+	return timer_create(CLOCK_MONOTONIC, &event, timer) == 0 &&
+	       timer_settime(*timer, 0, &spec, NULL) == 0;
+}
+
+/* ---- In the threads ---- */
+
+static void hold(struct worker *w, uint32_t pfn, unsigned int order)
+{
+	stress_take(&w->run->stress, w->number, pfn, order);
+	w->held[w->nr_held++] = pfn;
+}
+
+static quire_gfp random_effort(struct worker *w)
+{
+	static const quire_gfp efforts[] = { 0, 0, 0, QUIRE_NORETRY, QUIRE_ATOMIC, QUIRE_NOWAIT };
+
+	return efforts[qt_random_below(&w->random, 6)];
+}
+
+static void allocate(struct worker *w)
+{
+	struct quire *q = w->run->stress.q;
+	uint32_t pfns[64], n = 1 + qt_random_below(&w->random, 64),
+			   dice = qt_random_below(&w->random, 20);
+	unsigned int order = dice == 0 ? 1 + qt_random_below(&w->random, 9) : 0;
+	quire_gfp gfp = random_effort(w);
+
+	if (dice < 12) {
+		uint32_t pfn = quire_alloc_pfn(q, gfp, order);
+
+		if (pfn != QUIRE_NO_PFN)
+			hold(w, pfn, order);
+		return;
+	}
+	if (n > MAX_HELD - w->nr_held)
+		n = MAX_HELD - w->nr_held;
+	if (dice < 17) {
+		n = (uint32_t)quire_alloc_bulk_pfn(q, gfp | (dice == 16 ? QUIRE_ALL : 0), 0, n,
+						   pfns);
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			pfns[i] = QUIRE_NO_PFN;
+		quire_fill_pfn(q, gfp, n, pfns);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (pfns[i] != QUIRE_NO_PFN)
+			hold(w, pfns[i], 0);
+}
+
+static void give_back(struct worker *w)
+{
+	struct stress *s = &w->run->stress;
+	uint32_t n = 1 + qt_random_below(&w->random, 64), i;
+
+	if (w->nr_held == 0)
+		return;
+	if (qt_random_one_in(&w->random, 2)) {
+		i = qt_random_below(&w->random, w->nr_held);
+		stress_free(s, w->held[i]);
+		w->held[i] = w->held[--w->nr_held];
+		return;
+	}
+	n = n < w->nr_held ? n : w->nr_held;
+	w->nr_held -= n;
+	stress_free_bulk(s, n, &w->held[w->nr_held]);
+}
+
+static void exchange(struct worker *w)
+{
+	uint32_t mine = w->nr_held > 0 ? w->held[--w->nr_held] : QUIRE_NO_PFN;
+	uint32_t theirs = stress_exchange(&w->run->stress, qt_random_below(&w->random, STRESS_RING),
+					  mine);
+
+	if (theirs != QUIRE_NO_PFN)
+		w->held[w->nr_held++] = theirs;
+}
+
+static void operate(struct worker *w)
+{
+	uint32_t dice = qt_random_below(&w->random, 1000);
+
+	if (dice < 2) {
+		if (qt_cpu_bind(qt_random_below(&w->random, qt_nr_cpus())))
+			atomic_fetch_add(&w->run->bound, 1);
+	} else if (dice < 100) {
+		exchange(w);
+	} else if (dice < 500 && w->nr_held < MAX_HELD) {
+		allocate(w);
+	} else {
+		give_back(w);
+	}
+}
+
+static void *work(void *argument)
+{
+	struct worker *w = argument;
+	struct run *r = w->run;
+	sigset_t set;
+	timer_t timer;
+
+	self = w;
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	if (!start_timer(w, &timer)) {
+		atomic_fetch_add(&r->stress.nonsense, 1);
+		return NULL;
+	}
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	for (uint32_t i = 0; i < r->ops || atomic_load(&r->handlers) < MIN_HANDLERS; i++)
+		operate(w);
+	timer_delete(timer);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return NULL;
+}
+
+/* Drain, and look on. Under load the parts of the statistics need not add up, but none is beyond all bounds. */
+static void *drain(void *argument)
+{
+	struct run *r = argument;
+	struct quire *q = r->stress.q;
+	struct qt_random random = qt_random_seed(77);
+	struct timespec pause = { 0, 100000 };
+
+	while (!atomic_load(&r->done)) {
+		struct quire_stats stats = { .size = sizeof(stats) };
+		struct quire_cpu_stats cpu = { .size = sizeof(cpu) };
+		size_t keep = qt_random_one_in(&random, 2) ? 0 : qt_random_below(&random, 64);
+		int nr = qt_cpu(qt_random_below(&random, qt_nr_cpus()));
+
+		quire_drain(q, qt_random_one_in(&random, 8) ? QUIRE_ALL_CPUS : nr, keep);
+		if (quire_stats_get(q, &stats) != 0 || stats.held > stats.managed ||
+		    quire_cpu_stats_get(q, nr, &cpu) != 0 || cpu.count > 2048)
+			atomic_fetch_add(&r->wrong_stats, 1);
+		atomic_fetch_add(&r->drains, 1);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* ---- The test ---- */
+
+static void free_what_is_left(struct run *r)
+{
+	for (uint32_t i = 0; i < r->nr_workers; i++) {
+		struct worker *w = &r->workers[i];
+
+		stress_free_bulk(&r->stress, w->nr_held, w->held);
+		stress_free_bulk(&r->stress, w->nr_handler_held, w->handler_held);
+	}
+	for (uint32_t i = 0; i < STRESS_RING; i++) {
+		uint32_t pfn = stress_exchange(&r->stress, i, QUIRE_NO_PFN);
+
+		if (pfn != QUIRE_NO_PFN)
+			stress_free(&r->stress, pfn);
+	}
+}
+
+static uint64_t pages_out(const struct run *r)
+{
+	uint64_t n = 0;
+
+	for (uint32_t pfn = 0; pfn < r->stress.nr_pfns; pfn++)
+		n += atomic_load(&r->stress.owner[pfn]) != 0;
+	return n;
+}
+
+static uint64_t whole_blocks(const struct qt *t)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < t->nr_regions; i++) {
+		uint32_t first = (t->info[i].first_pfn + 511) / 512;
+
+		n += (t->info[i].first_pfn + t->info[i].nr_pages) / 512 - first;
+	}
+	return n;
+}
+
+static void check_all_is_there(struct qt *t)
+{
+	static uint32_t pfns[NR_MAPPED + NR_UNMAPPED];
+	const size_t all = NR_MAPPED + NR_UNMAPPED;
+	struct quire_stats stats;
+
+	qt_assert_sound(t->q, 0);
+	assert_int_equal(quire_alloc_bulk_pfn(t->q, 0, 0, all, pfns), all);
+	assert_int_equal(quire_alloc_pfn(t->q, 0, 0), QUIRE_NO_PFN);
+	qt_assert_sound(t->q, all);
+	assert_int_equal(quire_free_bulk_pfn(t->q, all, pfns), all);
+	quire_drain(t->q, QUIRE_ALL_CPUS, 0);
+	stats = qt_stats(t->q);
+	assert_int_equal(stats.free_zone + stats.free_stash, all);
+	assert_true(stats.free_pageblocks <= whole_blocks(t));
+	assert_true(stats.free_pageblocks + stats.free_stash >= whole_blocks(t));
+}
+
+static void run_threads(struct run *r)
+{
+	pthread_t drainer;
+
+	assert_int_equal(pthread_create(&drainer, NULL, drain, r), 0);
+	for (uint32_t i = 0; i < r->nr_workers; i++) {
+		struct worker *w = &r->workers[i];
+
+		w->run = r;
+		w->number = i + 1;
+		w->random = qt_random_seed(i);
+		w->handler_random = qt_random_seed(i + 1000);
+		assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
+	}
+	for (uint32_t i = 0; i < r->nr_workers; i++)
+		pthread_join(r->workers[i].thread, NULL);
+	atomic_store(&r->done, true);
+	pthread_join(drainer, NULL);
+}
+
+static void install_handler(void)
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+	assert_int_equal(sigaction(SIGRTMIN, &action, NULL), 0);
+}
+
+static void test_no_page_is_lost_or_doubled(const struct qt_param *param)
+{
+	static struct run r;
+	static struct qt t;
+
+	memset(&r, 0, sizeof(r));
+	qt_begin(&t, param);
+	t.config.max_pages = NR_MAPPED + NR_UNMAPPED;
+	t.config.nr_cpus = (uint32_t)qt_cpu(qt_nr_cpus() - 1) + 1;
+	t.config.high = (NR_MAPPED + NR_UNMAPPED) / 8 / t.config.nr_cpus;
+	if (t.config.high > 64)
+		t.config.high = 64; /* short lists overflow and refill all the time */
+	t.config.batch = 16;
+	qt_create(&t);
+	qt_add_mapped(&t, 0, NR_MAPPED);
+	qt_add_unmapped(&t, 1, UINT64_C(1) << 40, NR_UNMAPPED);
+	assert_true(stress_init(&r.stress, t.q));
+	install_handler();
+	r.nr_workers = THREADS_PER_CPU * qt_nr_cpus();
+	r.ops = OPS_PER_RUN / r.nr_workers;
+	run_threads(&r);
+	print_message("# %u threads, %u handlers, %u drains, %u changes of CPU\n", r.nr_workers,
+		      atomic_load(&r.handlers), atomic_load(&r.drains), atomic_load(&r.bound));
+	assert_int_equal(atomic_load(&r.stress.doubled), 0);
+	assert_int_equal(atomic_load(&r.stress.damaged), 0);
+	assert_int_equal(atomic_load(&r.stress.refused), 0);
+	assert_int_equal(atomic_load(&r.stress.nonsense), 0);
+	assert_int_equal(atomic_load(&r.wrong_stats), 0);
+	assert_true(atomic_load(&r.handlers) >= MIN_HANDLERS);
+	assert_true(atomic_load(&r.drains) > 0);
+	qt_assert_no_report(&t.reports);
+	qt_assert_sound(t.q, pages_out(&r));
+	free_what_is_left(&r);
+	assert_int_equal(pages_out(&r), 0);
+	assert_int_equal(atomic_load(&r.stress.refused), 0);
+	check_all_is_there(&t);
+	stress_end(&r.stress);
+	qt_end(&t);
+}
+
+int main(void)
+{
+	static const struct qt_test tests[] = {
+		QT_TEST(no_page_is_lost_or_doubled),
+	};
+
+	return QT_RUN_CACHES(tests);
+}

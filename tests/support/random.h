@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers that a seed repeats: xorshift64*, good enough to mix calls. */
+#ifndef QT_RANDOM_H
+#define QT_RANDOM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct qt_random {
+	uint64_t state; /* never 0 */
+};
+
+static inline uint64_t qt_random_next(struct qt_random *r)
+{
+	r->state ^= r->state >> 12;
+	r->state ^= r->state << 25;
+	r->state ^= r->state >> 27;
+	return r->state * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+/* One round of splitmix64 spreads seeds that lie close together. */
+static inline struct qt_random qt_random_seed(uint64_t seed)
+{
+	struct qt_random r;
+
+	seed += UINT64_C(0x9e3779b97f4a7c15);
+	seed = (seed ^ (seed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	seed = (seed ^ (seed >> 27)) * UINT64_C(0x94d049bb133111eb);
+	seed ^= seed >> 31;
+	r.state = seed ? seed : 1;
+	return r;
+}
+
+/* 0 to n - 1; n > 0. */
+static inline uint32_t qt_random_below(struct qt_random *r, uint32_t n)
+{
+	return (uint32_t)(((qt_random_next(r) >> 32) * n) >> 32);
+}
+
+/* True once in n times. */
+static inline bool qt_random_one_in(struct qt_random *r, uint32_t n)
+{
+	return qt_random_below(r, n) == 0;
+}
+
+#endif /* QT_RANDOM_H */
