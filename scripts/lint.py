@@ -275,7 +275,7 @@ def check_clang(build):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    return [] if done.returncode == 0 else done.stdout.rstrip().split('\n')
+    return [] if done.returncode == 0 else done.stdout.rstrip().split('\n')[-MAX_SHOWN:]
 
 
 def main(build):

@@ -67,10 +67,7 @@
 extern "C" {
 #endif
 
-/*
- * ---- Life of an instance
- * -------------------------------------------------------------------------
- */
+/* ---- Life of an instance -------------------------------------------------------------------- */
 
 /* Library side of quire_config_init(); size is the caller's sizeof(struct quire_config). */
 QUIRE_API void quire_config_init_sized(struct quire_config *config, size_t size, uint32_t aids);
@@ -127,10 +124,7 @@ QUIRE_API int quire_destroy(struct quire *q);
 /* What q is, and why. info->size must be set to sizeof(*info). 0, or -EINVAL. [signal] */
 QUIRE_API int quire_info_get(const struct quire *q, struct quire_info *info);
 
-/*
- * ---- Regions
- * -------------------------------------------------------------------------------------
- */
+/* ---- Regions -------------------------------------------------------------------------------- */
 
 /* Library side of quire_region_config_init(). */
 QUIRE_API void quire_region_config_init_sized(struct quire_region_config *config, size_t size);
@@ -165,10 +159,7 @@ QUIRE_API int quire_region_remove(struct quire *q, struct quire_region region);
 QUIRE_API int quire_region_info_get(const struct quire *q, struct quire_region region,
 				    struct quire_region_info *info);
 
-/*
- * ---- One page or block
- * ---------------------------------------------------------------------------
- */
+/* ---- One page or block ---------------------------------------------------------------------- */
 
 /*
  * Take a block of 2^order pages, order 0 to 18. It belongs to the caller until freed; its contents
@@ -236,10 +227,7 @@ QUIRE_API int quire_order(const struct quire *q, uint32_t pfn);
 QUIRE_API int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);
 QUIRE_API int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);
 
-/*
- * ---- Many pages
- * ----------------------------------------------------------------------------------
- */
+/* ---- Many pages ----------------------------------------------------------------------------- */
 
 /*
  * Take up to n blocks of one order into an output array (what it held before does not matter).
@@ -280,10 +268,7 @@ QUIRE_API size_t quire_free_bulk_offset(struct quire *q, struct quire_region reg
 QUIRE_API size_t quire_free_bulk_offset_round(struct quire *q, struct quire_region region, size_t n,
 					      const uint64_t *offsets);
 
-/*
- * ---- From one form to another
- * ---------------------------------------------------------------------
- */
+/* ---- From one form to another --------------------------------------------------------------- */
 
 /*
  * They only compute; whether the page is held is not asked. Addresses and offsets inside a page
@@ -299,10 +284,7 @@ QUIRE_API uint64_t quire_pfn_to_base(const struct quire *q, uint32_t pfn);
 QUIRE_API uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_region region,
 				       uint64_t offset);
 
-/*
- * ---- Lists
- * -----------------------------------------------------------------------------------------
- */
+/* ---- Lists ---------------------------------------------------------------------------------- */
 
 /*
  * Take pages out of a CPU's list (0 to nr_cpus - 1) or all of them (QUIRE_ALL_CPUS, and then the
@@ -324,10 +306,7 @@ QUIRE_API int quire_cpu_isolate(struct quire *q, int cpu, int isolate);
 QUIRE_API void quire_handler_enter(void);
 QUIRE_API void quire_handler_exit(void);
 
-/*
- * ---- What is going on
- * ------------------------------------------------------------------------------
- */
+/* ---- What is going on ----------------------------------------------------------------------- */
 
 /* Fill *stats; stats->size must be set. 0 or -EINVAL. Exact when quiet. [signal] */
 QUIRE_API int quire_stats_get(const struct quire *q, struct quire_stats *stats);
@@ -357,10 +336,7 @@ QUIRE_API int quire_held_visit(struct quire *q,
 			       int (*visit)(void *context, uint32_t pfn, unsigned int order),
 			       void *context);
 
-/*
- * ---- Words
- * -----------------------------------------------------------------------------------------
- */
+/* ---- Words ---------------------------------------------------------------------------------- */
 
 /* Static strings, never NULL; err may be negative or positive. [signal] */
 QUIRE_API const char *quire_strerror(int err);

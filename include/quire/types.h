@@ -49,10 +49,9 @@
 enum quire_err {
 	QUIRE_OK = 0,
 	QUIRE_ENOENT = 2, /* no such region, CPU or page */
-	QUIRE_E2BIG =
-		7, /* a structure is larger than this library knows, and its tail is not zero */
+	QUIRE_E2BIG = 7, /* a structure is larger than known here, and its tail is not zero */
 	QUIRE_EAGAIN = 11, /* may not wait, and a lock was held by somebody else */
-	QUIRE_ENOMEM = 12, /* no page, or no block of that order, is free; or no memory for metadata */
+	QUIRE_ENOMEM = 12, /* no page or block of that order is free; or no memory for metadata */
 	QUIRE_EFAULT = 14, /* pointers or zeroing asked for, but a region has no CPU mapping */
 	QUIRE_EBUSY = 16, /* pages of it are held */
 	QUIRE_EEXIST = 17, /* overlaps a region that is registered already */

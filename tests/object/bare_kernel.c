@@ -6,13 +6,7 @@
  */
 #include <quire/quire.h>
 
-#if !defined(__x86_64__)
-#error "the console of this kernel is made of x86-64 system calls"
-#endif
-
 enum {
-	SYS_WRITE = 1,
-	SYS_EXIT = 60,
 	NR_PAGES = 6000,
 	METADATA_BYTES = 64 * 1024,
 };
@@ -22,6 +16,12 @@ static uint32_t held[NR_PAGES];
 static int nr_tests;
 static int nr_failed;
 static int nr_reports;
+
+#if defined(__x86_64__)
+enum {
+	SYS_WRITE = 1,
+	SYS_EXIT = 60,
+};
 
 static long system_call(long number, long a, long b, long c)
 {
@@ -33,6 +33,23 @@ static long system_call(long number, long a, long b, long c)
 			 : "rcx", "r11", "memory");
 	return result;
 }
+#elif defined(__aarch64__)
+enum {
+	SYS_WRITE = 64,
+	SYS_EXIT = 93,
+};
+
+static long system_call(long number, long a, long b, long c)
+{
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+	return x0;
+}
+#endif
 
 /* What a compiler may call on its own, and all that Quire asks of its surroundings. */
 void *memset(void *to, int byte, size_t bytes);
@@ -67,7 +84,8 @@ int memcmp(const void *a, const void *b, size_t bytes)
 {
 	for (size_t i = 0; i < bytes; i++)
 		if (((const unsigned char *)a)[i] != ((const unsigned char *)b)[i])
-			return ((const unsigned char *)a)[i] < ((const unsigned char *)b)[i] ? -1 : 1;
+			return ((const unsigned char *)a)[i] < ((const unsigned char *)b)[i] ? -1
+											     : 1;
 	return 0;
 }
 
@@ -117,9 +135,11 @@ static struct quire *boot(void)
 	config.max_pages = NR_PAGES;
 	config.report = report;
 	check(quire_create(&config, &q) == -QUIRE_EOPNOTSUPP, "the port has no memory of its own");
-	check(quire_metadata_size(&config, &bytes) == 0 && bytes <= METADATA_BYTES, "metadata fits");
+	check(quire_metadata_size(&config, &bytes) == 0 && bytes <= METADATA_BYTES,
+	      "metadata fits");
 	memset(metadata, 0xa5, sizeof(metadata));
-	check(quire_init(&config, metadata, sizeof(metadata), &q) == 0, "an instance in a static buffer");
+	check(quire_init(&config, metadata, sizeof(metadata), &q) == 0,
+	      "an instance in a static buffer");
 	quire_region_config_init(&memory);
 	memory.base = 0x100000;
 	memory.bytes = (uint64_t)NR_PAGES << 12;
@@ -158,9 +178,14 @@ static void run(struct quire *q)
 	check(quire_destroy(q) == 0, "the end");
 }
 
-void _start(void);
+_Noreturn void _start(void);
 
-__attribute__((force_align_arg_pointer)) void _start(void)
+/* The stack is as the loader left it: aligned for a program, not for a function. */
+#if defined(__x86_64__)
+__attribute__((force_align_arg_pointer))
+#endif
+_Noreturn void
+_start(void)
 {
 	run(boot());
 	print("1..");
