@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A configuration alone, its reports, and what quire_create() and quire_metadata_size() say of it. */
 struct bad {
@@ -258,7 +259,35 @@ static void test_metadata_buffer_too_small(const struct qt_param *param)
 	free(buffer);
 }
 
-/* No report callback: the first ten go to standard error, and no call is the worse for it. */
+/* Everything that goes to standard error while fn runs, as a number of lines. */
+static unsigned int lines_on_stderr(void (*fn)(struct quire *q), struct quire *q)
+{
+	FILE *file = tmpfile();
+	unsigned int lines = 0;
+	int saved, c;
+
+	assert_non_null(file);
+	fflush(stderr);
+	saved = dup(STDERR_FILENO);
+	assert_true(saved >= 0);
+	assert_int_equal(dup2(fileno(file), STDERR_FILENO), STDERR_FILENO);
+	fn(q);
+	assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	close(saved);
+	rewind(file);
+	while ((c = fgetc(file)) != EOF)
+		lines += c == '\n';
+	fclose(file);
+	return lines;
+}
+
+static void free_wrong_pages(struct quire *q)
+{
+	for (int i = 0; i < 30; i++)
+		qt_assert_err(quire_free_pfn(q, 123456), EINVAL);
+}
+
+/* No report callback: the first ten go to standard error, a line each, and no call is the worse for it. */
 static void test_reports_without_a_callback(const struct qt_param *param)
 {
 	struct quire *q = NULL;
@@ -267,10 +296,51 @@ static void test_reports_without_a_callback(const struct qt_param *param)
 	begin(&b, param);
 	b.config.report = NULL;
 	qt_assert_ok(quire_create(&b.config, &q));
-	for (int i = 0; i < 30; i++)
-		qt_assert_err(quire_free_pfn(q, 123456), EINVAL);
+	assert_int_equal(lines_on_stderr(free_wrong_pages, q), 10);
 	assert_int_equal(qt_stats(q).bad_frees, 30);
 	qt_assert_ok(quire_destroy(q));
+}
+
+static struct quire *reporting; /* the instance that the callback below uses */
+static unsigned int used;
+
+static void use_instance(void *context, const struct quire_report *report)
+{
+	uint32_t pfn = quire_alloc_pfn(reporting, 0, 0);
+
+	(void)context;
+	(void)report;
+	used += pfn != QUIRE_NO_PFN && quire_free_pfn(reporting, pfn) == 0 &&
+		quire_held(reporting) == 1;
+}
+
+/* A callback is called with no lock held: it may allocate and free. */
+static void test_callback_may_use_the_instance(const struct qt_param *param)
+{
+	struct quire_region_config region;
+	uint32_t pfn;
+	struct bad b;
+
+	begin(&b, param);
+	b.config.report = use_instance;
+	qt_assert_ok(quire_create(&b.config, &reporting));
+	quire_region_config_init(&region);
+	region.bytes = UINT64_C(4096) << 12;
+	qt_assert_ok(quire_region_add(reporting, &region, NULL));
+	pfn = quire_alloc_pfn(reporting, 0, 2);
+	used = 0;
+	qt_assert_ok(quire_free_pfn(reporting, pfn));
+	pfn = quire_alloc_pfn(reporting, 0, 0);
+	qt_assert_err(quire_free_pfn(reporting, 99999), EINVAL);
+	assert_int_equal(quire_free_bulk_pfn(reporting, 3, (uint32_t[]){ 99999, 88888, 77777 }), 0);
+	assert_int_equal(quire_alloc_pfn(reporting, 0, 19), QUIRE_NO_PFN);
+	qt_assert_err(quire_region_add(reporting, &region, NULL), EEXIST);
+	qt_assert_err(quire_reserve(reporting, pfn, 1), EBUSY);
+	qt_assert_err(quire_destroy(reporting), EBUSY);
+	assert_int_equal(quire_drain(reporting, 100000, 0), 0);
+	assert_int_equal(used, 9);
+	qt_assert_ok(quire_free_pfn(reporting, pfn));
+	qt_assert_ok(quire_destroy(reporting));
 }
 
 int main(void)
@@ -286,6 +356,7 @@ int main(void)
 		QT_TEST(null_arguments),
 		QT_TEST(metadata_buffer_too_small),
 		QT_TEST(reports_without_a_callback),
+		QT_TEST(callback_may_use_the_instance),
 	};
 
 	return QT_RUN_CACHES(tests);

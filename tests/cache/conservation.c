@@ -176,6 +176,24 @@ static void give_back(struct worker *w)
 	stress_free_bulk(s, n, &w->held[w->nr_held]);
 }
 
+/* A held block becomes pages, if there is room to hold them. */
+static void split(struct worker *w)
+{
+	struct stress *s = &w->run->stress;
+	uint32_t i, pfn, n;
+
+	if (w->nr_held == 0)
+		return;
+	i = qt_random_below(&w->random, w->nr_held);
+	pfn = w->held[i];
+	n = 1u << atomic_load_explicit(&s->order[pfn], memory_order_relaxed);
+	if (w->nr_held + n > MAX_HELD)
+		return;
+	n = stress_split(s, pfn);
+	while (--n > 0)
+		w->held[w->nr_held++] = pfn + n;
+}
+
 static void exchange(struct worker *w)
 {
 	uint32_t mine = w->nr_held > 0 ? w->held[--w->nr_held] : QUIRE_NO_PFN;
@@ -195,6 +213,8 @@ static void operate(struct worker *w)
 			atomic_fetch_add(&w->run->bound, 1);
 	} else if (dice < 100) {
 		exchange(w);
+	} else if (dice < 110) {
+		split(w);
 	} else if (dice < 500 && w->nr_held < MAX_HELD) {
 		allocate(w);
 	} else {
@@ -224,6 +244,33 @@ static void *work(void *argument)
 	return NULL;
 }
 
+struct visit {
+	struct run *run;
+	uint32_t next;
+};
+
+static int visit(void *context, uint32_t pfn, unsigned int order)
+{
+	struct visit *v = context;
+
+	if (pfn < v->next || pfn >= v->run->stress.nr_pfns || order > 9)
+		atomic_fetch_add(&v->run->wrong_stats, 1);
+	v->next = pfn + 1;
+	return 0;
+}
+
+/* What else may be done while others allocate: look at what is held, and take free pages out of play. */
+static void disturb(struct run *r, struct qt_random *random)
+{
+	struct stress *s = &r->stress;
+	struct visit v = { .run = r };
+
+	if (qt_random_one_in(random, 16) && quire_held_visit(s->q, visit, &v) != 0)
+		atomic_fetch_add(&r->wrong_stats, 1);
+	stress_reserve(s, UINT32_MAX, qt_random_below(random, s->nr_pfns),
+		       1 + qt_random_below(random, 4));
+}
+
 /* Drain, and look on. Under load the parts of the statistics need not add up, but none is beyond all bounds. */
 static void *drain(void *argument)
 {
@@ -243,6 +290,7 @@ static void *drain(void *argument)
 		    quire_cpu_stats_get(q, nr, &cpu) != 0 || cpu.count > 2048)
 			atomic_fetch_add(&r->wrong_stats, 1);
 		atomic_fetch_add(&r->drains, 1);
+		disturb(r, &random);
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -357,8 +405,10 @@ static void test_no_page_is_lost_or_doubled(const struct qt_param *param)
 	r.nr_workers = THREADS_PER_CPU * qt_nr_cpus();
 	r.ops = OPS_PER_RUN / r.nr_workers;
 	run_threads(&r);
-	print_message("# %u threads, %u handlers, %u drains, %u changes of CPU\n", r.nr_workers,
-		      atomic_load(&r.handlers), atomic_load(&r.drains), atomic_load(&r.bound));
+	print_message(
+		"# %u threads, %u handlers, %u drains, %u ranges reserved, %u changes of CPU\n",
+		r.nr_workers, atomic_load(&r.handlers), atomic_load(&r.drains),
+		atomic_load(&r.stress.reserved), atomic_load(&r.bound));
 	assert_int_equal(atomic_load(&r.stress.doubled), 0);
 	assert_int_equal(atomic_load(&r.stress.damaged), 0);
 	assert_int_equal(atomic_load(&r.stress.refused), 0);
@@ -366,7 +416,9 @@ static void test_no_page_is_lost_or_doubled(const struct qt_param *param)
 	assert_int_equal(atomic_load(&r.wrong_stats), 0);
 	assert_true(atomic_load(&r.handlers) >= MIN_HANDLERS);
 	assert_true(atomic_load(&r.drains) > 0);
-	qt_assert_no_report(&t.reports);
+	/* Only reserving what others hold may have been refused. */
+	assert_int_equal(atomic_load(&t.reports.nr[QUIRE_REPORT_BAD_FREE]), 0);
+	assert_true(atomic_load(&r.stress.reserved) > 0);
 	qt_assert_sound(t.q, pages_out(&r));
 	free_what_is_left(&r);
 	assert_int_equal(pages_out(&r), 0);

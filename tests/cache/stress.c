@@ -97,6 +97,30 @@ void stress_free_bulk(struct stress *s, size_t n, const uint32_t *pfns)
 		atomic_fetch_add(&s->refused, 1);
 }
 
+uint32_t stress_split(struct stress *s, uint32_t pfn)
+{
+	uint32_t n = 1u << atomic_load_explicit(&s->order[pfn], memory_order_relaxed);
+
+	if (quire_split_pfn(s->q, pfn) != 0)
+		atomic_fetch_add(&s->refused, 1);
+	for (uint32_t i = 0; i < n; i++)
+		atomic_store_explicit(&s->order[pfn + i], 0, memory_order_relaxed);
+	return n;
+}
+
+void stress_reserve(struct stress *s, uint32_t who, uint32_t pfn, uint32_t n)
+{
+	if (quire_reserve(s->q, pfn, n) != 0)
+		return;
+	for (uint32_t i = 0; i < n; i++)
+		stress_take(s, who, pfn + i, 0);
+	for (uint32_t i = 0; i < n; i++)
+		stress_give(s, pfn + i);
+	if (quire_unreserve(s->q, pfn, n) != 0)
+		atomic_fetch_add(&s->refused, 1);
+	atomic_fetch_add(&s->reserved, 1);
+}
+
 uint32_t stress_exchange(struct stress *s, uint32_t place, uint32_t pfn)
 {
 	return atomic_exchange_explicit(&s->ring[place % STRESS_RING], pfn, memory_order_acq_rel);

@@ -21,6 +21,7 @@ struct stress {
 	_Atomic uint32_t *owner; /* of each pfn; 0: nobody */
 	_Atomic uint8_t *order; /* of each held block, at its first pfn */
 	_Atomic uint32_t ring[STRESS_RING]; /* pages left for somebody else, or QUIRE_NO_PFN */
+	atomic_uint reserved; /* ranges that were reserved and given back */
 	/* what went wrong; asserted to be 0 by main */
 	atomic_uint doubled;
 	atomic_uint damaged;
@@ -38,6 +39,10 @@ unsigned int stress_give(struct stress *s, uint32_t pfn);
 /* That, and free it. */
 void stress_free(struct stress *s, uint32_t pfn);
 void stress_free_bulk(struct stress *s, size_t n, const uint32_t *pfns);
+/* Turn a held block into pages; how many, each a block of its own from now on. */
+uint32_t stress_split(struct stress *s, uint32_t pfn);
+/* Take free pages out of play if they all are, and back: nobody may have them meanwhile. */
+void stress_reserve(struct stress *s, uint32_t who, uint32_t pfn, uint32_t n);
 /* Leave a page in the ring for whoever comes by, and take what was there (or QUIRE_NO_PFN). */
 uint32_t stress_exchange(struct stress *s, uint32_t place, uint32_t pfn);
 

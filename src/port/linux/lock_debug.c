@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debug builds: assert the lock order of port.h. Each thread counts the locks it holds by rank. A
- * handler that interrupts a holder only tries, and tries are not checked: they cannot deadlock.
+ * Debug builds: assert the lock order of port.h, and that no thread waits for itself. Each thread counts
+ * the locks it holds by rank. Only waiting is checked: a try cannot deadlock.
  */
 #include "port/port.h"
 
@@ -11,19 +11,34 @@ enum {
 
 static _Thread_local uint32_t held[NR_RANKS] __attribute__((tls_model("initial-exec")));
 
-void qp_lock_note_taken(const struct qp_lock *lock, bool waited_for)
+static uintptr_t self(void)
+{
+	return (uintptr_t)__builtin_thread_pointer();
+}
+
+void qp_lock_note_wanted(const struct qp_lock *lock)
 {
 	if (lock->rank >= NR_RANKS || lock->rank == 0)
 		qp_panic("a lock has no rank");
-	for (uint32_t rank = lock->rank + 1; waited_for && rank < NR_RANKS; rank++)
+	if (atomic_load_explicit(&lock->owner, memory_order_relaxed) == self())
+		qp_panic(
+			"a thread waits for a lock that it holds: was a call that may wait made in a "
+			"signal handler? Pass QUIRE_ATOMIC or QUIRE_NOWAIT there");
+	for (uint32_t rank = lock->rank + 1; rank < NR_RANKS; rank++)
 		if (held[rank] > 0)
-			qp_panic("lock order: waited for a lock while holding one of higher rank");
+			qp_panic("lock order: waits for a lock while holding one of higher rank");
+}
+
+void qp_lock_note_taken(struct qp_lock *lock)
+{
+	atomic_store_explicit(&lock->owner, self(), memory_order_relaxed);
 	held[lock->rank]++;
 }
 
-void qp_lock_note_dropped(const struct qp_lock *lock)
+void qp_lock_note_dropped(struct qp_lock *lock)
 {
-	if (held[lock->rank] == 0)
+	if (atomic_load_explicit(&lock->owner, memory_order_relaxed) != self())
 		qp_panic("unlocked a lock that this thread does not hold");
+	atomic_store_explicit(&lock->owner, 0, memory_order_relaxed);
 	held[lock->rank]--;
 }

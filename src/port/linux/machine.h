@@ -19,12 +19,14 @@ static inline void qp_pause(void)
 struct qp_lock {
 	_Atomic uint32_t word;
 	uint32_t rank;
+	_Atomic uintptr_t owner; /* thread pointer of the holder; debug builds only */
 };
 
 void qp_lock_wait(struct qp_lock *lock);
 void qp_lock_wake(struct qp_lock *lock);
-void qp_lock_note_taken(const struct qp_lock *lock, bool waited_for);
-void qp_lock_note_dropped(const struct qp_lock *lock);
+void qp_lock_note_wanted(const struct qp_lock *lock);
+void qp_lock_note_taken(struct qp_lock *lock);
+void qp_lock_note_dropped(struct qp_lock *lock);
 
 static inline bool qp_lock_try(struct qp_lock *lock)
 {
@@ -35,7 +37,7 @@ static inline bool qp_lock_try(struct qp_lock *lock)
 	    !atomic_compare_exchange_strong(&lock->word, &unlocked, 1))
 		return false;
 	if (QI_DEBUG)
-		qp_lock_note_taken(lock, false);
+		qp_lock_note_taken(lock);
 	return true;
 }
 
@@ -44,12 +46,14 @@ static inline bool qp_lock(struct qp_lock *lock)
 	uint32_t unlocked = 0;
 	bool waited = false;
 
+	if (QI_DEBUG)
+		qp_lock_note_wanted(lock);
 	if (qp_unlikely(!atomic_compare_exchange_strong(&lock->word, &unlocked, 1))) {
 		qp_lock_wait(lock);
 		waited = true;
 	}
 	if (QI_DEBUG)
-		qp_lock_note_taken(lock, true);
+		qp_lock_note_taken(lock);
 	return waited;
 }
 

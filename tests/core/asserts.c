@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Debug builds (-Ddebug_asserts=true, and this test is in no other) assert the lock order, and that
+ * no thread waits for a lock it holds, which is what a waiting call in a signal handler comes to.
+ * Each mistake is made in a child, which must say so and die.
+ */
+#include "alloc/instance.h"
+#include "sanitizer.h"
+#include "test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void die_quietly(void)
+{
+	signal(SIGABRT, SIG_DFL);
+}
+
+/* What a child that makes the mistake prints; it ends by SIGABRT. */
+static void child_output(void (*mistake)(struct quire *q), struct quire *q, char *text, size_t room)
+{
+	int ends[2];
+	int status;
+	size_t length = 0;
+	ssize_t n;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		die_quietly();
+		mistake(q);
+		_exit(0);
+	}
+	close(ends[1]);
+	while (length < room - 1 && (n = read(ends[0], text + length, room - 1 - length)) > 0)
+		length += (size_t)n;
+	text[length] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+static void wait_for_own_lock(struct quire *q)
+{
+	qp_lock(&q->space.zones[0].lock);
+	(void)quire_alloc_pfn(q, 0, 3);
+}
+
+static void wait_out_of_order(struct quire *q)
+{
+	qp_lock(&q->front.depot.lock);
+	qp_lock(&q->space.zones[0].lock);
+}
+
+static void drop_a_free_lock(struct quire *q)
+{
+	qp_unlock(&q->region_lock);
+}
+
+static void check_mistake(const struct qt_param *param, void (*mistake)(struct quire *q),
+			  const char *words)
+{
+	char text[512];
+	struct qt t;
+
+	qt_begin(&t, param);
+	t.config.flags |= QUIRE_CONFIG_INHERIT;
+	qt_create(&t);
+	qt_add_unmapped(&t, 0, 0, 4096);
+	child_output(mistake, t.q, text, sizeof(text));
+	if (strstr(text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", text, words);
+	qt_end(&t);
+}
+
+static void test_waiting_in_a_handler(const struct qt_param *param)
+{
+	check_mistake(param, wait_for_own_lock, "made in a signal handler");
+}
+
+static void test_lock_order(const struct qt_param *param)
+{
+	check_mistake(param, wait_out_of_order, "lock order");
+}
+
+static void test_unlocking_what_is_not_locked(const struct qt_param *param)
+{
+	check_mistake(param, drop_a_free_lock, "does not hold");
+}
+
+int main(void)
+{
+	static const struct qt_test tests[] = {
+		QT_TEST(waiting_in_a_handler),
+		QT_TEST(lock_order),
+		QT_TEST(unlocking_what_is_not_locked),
+	};
+
+	return QT_RUN_CACHES(tests);
+}
