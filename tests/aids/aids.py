@@ -6,7 +6,7 @@ import subprocess
 
 import tap
 
-RIGHT = ['held', 'after-destroy']
+RIGHT = ['held', 'reserved', 'after-destroy']
 WRONG = [
     'read-freed',
     'write-freed',
@@ -14,6 +14,7 @@ WRONG = [
     'read-freed-in-bulk',
     'read-behind-a-page',
     'read-never-allocated',
+    'read-unreserved',
 ]
 CACHES = ['none', 'locked']
 OPTIONS = {

@@ -128,6 +128,24 @@ static void read_never_allocated(void)
 	(void)hide(memory)[17 * PAGE];
 }
 
+/* Memory out of play is in somebody's use, not free. */
+static void reserved(void)
+{
+	uint32_t pfn = quire_page_to_pfn(q, memory + 100 * PAGE);
+
+	if (quire_reserve(q, pfn, 50) != 0)
+		stop("not reserved");
+	memset(memory + 100 * PAGE, 5, 50 * PAGE);
+	if (quire_unreserve(q, pfn, 50) != 0)
+		stop("not unreserved");
+}
+
+static void read_unreserved(void)
+{
+	reserved();
+	(void)hide(memory)[120 * PAGE];
+}
+
 /* The memory is the program's own again. */
 static void after_destroy(void)
 {
@@ -217,6 +235,8 @@ int main(int argc, char **argv)
 		{ "read-freed-in-bulk", read_freed_in_bulk },
 		{ "read-behind-a-page", read_behind_a_page },
 		{ "read-never-allocated", read_never_allocated },
+		{ "reserved", reserved },
+		{ "read-unreserved", read_unreserved },
 		{ "after-destroy", after_destroy },
 		{ "hand-over", hand_over },
 		{ "race", race },
