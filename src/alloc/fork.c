@@ -36,20 +36,21 @@ static void unlock_all(struct quire *q)
 }
 
 /* A process number later, "alive" means what it meant before the fork only in the parent. */
-static void after(struct qp_fork_link *link, bool child)
+static bool after(struct qp_fork_link *link, bool child)
 {
 	struct quire *q = instance_of(link);
 
 	if (!child) {
 		if (qi_alive(q))
 			unlock_all(q);
-		return;
+		return true;
 	}
 	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->owner != qp_process() - 1)
-		return;
+		return false;
 	q->owner = qp_process();
 	unlock_all(q);
 	qi_recover(q);
+	return true;
 }
 
 void qi_fork_link_init(struct quire *q)

@@ -42,6 +42,18 @@ void qi_watch_begin(const struct quire *q, struct qi_watch *watch)
 }
 
 /*
+ * Pages deferred that the look did not take up: who deferred them has stopped before their pageblock was
+ * on the stack, and will go on.
+ */
+static bool any_deferred(const struct quire *q)
+{
+	for (uint32_t i = 0; i < q->space.nr_zones; i++)
+		if (qi_count_get(&q->space.zones[i].nr_deferred) > 0)
+			return true;
+	return false;
+}
+
+/*
  * While others make progress the looks are bounded by most; while somebody is moving pages and
  * nothing changes, they are waited for, but not for ever: a stopped thread moves nothing.
  */
@@ -53,7 +65,7 @@ bool qi_watch_again(const struct quire *q, struct qi_watch *watch)
 		watch->waited = 0;
 		return ++watch->looks < watch->most;
 	}
-	if ((uint32_t)moves == 0 || watch->waited == QI_PATIENCE)
+	if (((uint32_t)moves == 0 && !any_deferred(q)) || watch->waited == QI_PATIENCE)
 		return false;
 	qp_yield(watch->waited++);
 	return true;

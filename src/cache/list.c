@@ -3,6 +3,10 @@
 
 void qi_list_lock(struct qi_list *list)
 {
+	if (QI_DEBUG && atomic_load_explicit(&list->owner, memory_order_relaxed) == qp_self())
+		qp_panic(
+			"a thread waits for a list that it is using: was a call that may wait made in "
+			"a signal handler?");
 	for (unsigned int attempt = 0; !qi_list_try(list); attempt++)
 		qp_yield(attempt);
 }

@@ -16,6 +16,7 @@ enum {
 /* Everything but the counters is protected by held; high and batch are constant. */
 struct qi_list {
 	_Atomic uint32_t held; /* 1: somebody uses the list */
+	_Atomic uintptr_t owner; /* who; debug builds only */
 	_Atomic uint32_t count;
 	uint32_t high; /* most pages; 0: nobody uses lists */
 	uint32_t batch;
@@ -37,12 +38,18 @@ enum qi_push {
 
 static inline bool qi_list_try(struct qi_list *list)
 {
-	return atomic_load_explicit(&list->held, memory_order_relaxed) == 0 &&
-	       atomic_exchange_explicit(&list->held, 1, memory_order_acquire) == 0;
+	if (atomic_load_explicit(&list->held, memory_order_relaxed) != 0 ||
+	    atomic_exchange_explicit(&list->held, 1, memory_order_acquire) != 0)
+		return false;
+	if (QI_DEBUG)
+		atomic_store_explicit(&list->owner, qp_self(), memory_order_relaxed);
+	return true;
 }
 
 static inline void qi_list_release(struct qi_list *list)
 {
+	if (QI_DEBUG)
+		atomic_store_explicit(&list->owner, 0, memory_order_relaxed);
 	atomic_store_explicit(&list->held, 0, memory_order_release);
 }
 

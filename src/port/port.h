@@ -17,6 +17,7 @@
  *
  *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
+ *	uintptr_t qp_self(void)		this thread, not 0; for assertions
  *	uint32_t qp_process(void)	number of this process: changes in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
  */
@@ -76,13 +77,14 @@ void qp_handler_enter(void);
 void qp_handler_exit(void);
 
 /*
- * Instances that take part in fork: before() runs in the parent before it, after(child) in both.
+ * Instances that take part in fork: before() runs in the parent before it, after(child) in both, and
+ * returns whether the instance still takes part: false only in a child where it is dead.
  * The link is embedded in the instance and belongs to the port from register to unregister.
  * Register fails with false when the port has no room; ports without fork accept everything.
  */
 struct qp_fork_link {
 	void (*before)(struct qp_fork_link *link);
-	void (*after)(struct qp_fork_link *link, bool child);
+	bool (*after)(struct qp_fork_link *link, bool child);
 	struct qp_fork_link *next;
 };
 

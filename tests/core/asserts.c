@@ -53,6 +53,19 @@ static void wait_for_own_lock(struct quire *q)
 	(void)quire_alloc_pfn(q, 0, 3);
 }
 
+static void wait_for_own_list(struct quire *q)
+{
+	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++) {
+		struct qi_list *list = qi_front_list(&q->front, cpu);
+
+		qi_list_lock(list);
+		atomic_store(&list->count, 1);
+	}
+	(void)quire_drain(q, QUIRE_ALL_CPUS, 0);
+	if (q->front.high == 0) /* no lists, nothing to wait for */
+		wait_for_own_lock(q);
+}
+
 static void wait_out_of_order(struct quire *q)
 {
 	qp_lock(&q->front.depot.lock);
@@ -85,6 +98,11 @@ static void test_waiting_in_a_handler(const struct qt_param *param)
 	check_mistake(param, wait_for_own_lock, "made in a signal handler");
 }
 
+static void test_waiting_for_a_list_in_a_handler(const struct qt_param *param)
+{
+	check_mistake(param, wait_for_own_list, "a signal handler");
+}
+
 static void test_lock_order(const struct qt_param *param)
 {
 	check_mistake(param, wait_out_of_order, "lock order");
@@ -99,6 +117,7 @@ int main(void)
 {
 	static const struct qt_test tests[] = {
 		QT_TEST(waiting_in_a_handler),
+		QT_TEST(waiting_for_a_list_in_a_handler),
 		QT_TEST(lock_order),
 		QT_TEST(unlocking_what_is_not_locked),
 	};

@@ -66,6 +66,11 @@ static inline void qp_unlock(struct qp_lock *lock)
 	qk_irq_restore(flags);
 }
 
+static inline uintptr_t qp_self(void)
+{
+	return (uintptr_t)qk_cpu() + 1;
+}
+
 static inline unsigned int qp_cpu(void)
 {
 	return qk_cpu();

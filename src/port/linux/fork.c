@@ -17,26 +17,40 @@ static bool handlers_installed; /* protected by lock */
 static void before_fork(void)
 {
 	pthread_mutex_lock(&lock);
+	qp_lock_note_fork(true);
 	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
 		link->before(link);
 }
 
-static void after_fork(bool child)
+static void after_fork_in_parent(void)
 {
 	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
-		link->after(link, child);
+		(void)link->after(link, false);
+	qp_lock_note_fork(false);
 	pthread_mutex_unlock(&lock);
 }
 
-static void after_fork_in_parent(void)
-{
-	after_fork(false);
-}
-
+/*
+ * The child's list is made anew of those that live on. The links of the others may be in memory shared
+ * with the parent, and are never written here.
+ */
 static void after_fork_in_child(void)
 {
+	struct qp_fork_link *link = links;
+
 	atomic_fetch_add_explicit(&qp_process_number, 1, memory_order_relaxed);
-	after_fork(true);
+	links = NULL;
+	while (link != NULL) {
+		struct qp_fork_link *next = link->next;
+
+		if (link->after(link, true)) {
+			link->next = links;
+			links = link;
+		}
+		link = next;
+	}
+	qp_lock_note_fork(false);
+	pthread_mutex_unlock(&lock);
 }
 
 static bool install_handlers(void)

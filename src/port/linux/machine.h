@@ -27,6 +27,13 @@ void qp_lock_wake(struct qp_lock *lock);
 void qp_lock_note_wanted(const struct qp_lock *lock);
 void qp_lock_note_taken(struct qp_lock *lock);
 void qp_lock_note_dropped(struct qp_lock *lock);
+void qp_lock_note_fork(bool begins);
+
+/* This thread, as the owner of a lock in debug builds; never 0. */
+static inline uintptr_t qp_self(void)
+{
+	return (uintptr_t)__builtin_thread_pointer();
+}
 
 static inline bool qp_lock_try(struct qp_lock *lock)
 {
