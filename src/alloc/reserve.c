@@ -60,6 +60,14 @@ static bool take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint
 	return all;
 }
 
+/* Reserved pages are the program's own; those no longer reserved are nobody's. */
+static void show_aids(const struct quire *q, const struct qi_region *region, uint32_t pfn,
+		      uint32_t nr_pages, void (*show)(uint32_t aids, void *memory, size_t bytes))
+{
+	if (q->aids != 0 && region->addr != NULL)
+		show(q->aids, qi_page_of(&q->space, pfn), (size_t)nr_pages << q->space.page_shift);
+}
+
 int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 {
 	int error;
@@ -80,6 +88,7 @@ int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 				 "page %u is held or reserved; free it first, or leave it out",
 				 QI_U(missing));
 	qi_state_fill(q->space.state, pfn, nr_pages, QI_STATE_RESERVED);
+	show_aids(q, region, pfn, nr_pages, qp_aid_kept);
 	atomic_fetch_add_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
 	return 0;
 }
@@ -129,6 +138,7 @@ int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 			"page %u is not reserved; pass only pages that quire_reserve() took",
 			QI_U(wrong));
 	atomic_fetch_sub_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
+	show_aids(q, region, pfn, nr_pages, qp_aid_freed);
 	give_range(q, &q->space.zones[region->zone], pfn, nr_pages);
 	return 0;
 }

@@ -77,10 +77,10 @@ void qp_handler_enter(void);
 void qp_handler_exit(void);
 
 /*
- * Instances that take part in fork: before() runs in the parent before it, after(child) in both, and
- * returns whether the instance still takes part: false only in a child where it is dead.
- * The link is embedded in the instance and belongs to the port from register to unregister.
- * Register fails with false when the port has no room; ports without fork accept everything.
+ * Instances that take part in fork: before() runs in the parent before it, after(child) in both,
+ * and returns whether the instance still takes part: false only in a child where it is dead. The
+ * link is embedded in the instance and belongs to the port from register to unregister. Register
+ * fails with false when the port has no room; ports without fork accept everything.
  */
 struct qp_fork_link {
 	void (*before)(struct qp_fork_link *link);
@@ -92,9 +92,12 @@ bool qp_fork_register(struct qp_fork_link *link);
 void qp_fork_unregister(struct qp_fork_link *link);
 
 /*
- * Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, or taken back from one.
+ * Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, contents undefined;
+ * that it is the program's own, with its contents (reserved, or no longer registered); or taken
+ * back.
  */
 void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes);
+void qp_aid_kept(uint32_t aids, void *memory, size_t bytes);
 void qp_aid_freed(uint32_t aids, void *memory, size_t bytes);
 
 #endif /* QI_PORT_H */

@@ -20,8 +20,8 @@
 
 #define THREADS_PER_CPU 6u
 #define MAX_THREADS (6u * 64u)
-#define OPS_PER_RUN (8000000u / QT_SLOWER)
-#define MIN_HANDLERS (30000u / QT_SLOWER)
+#define OPS_PER_RUN (4000000u / QT_SLOWER)
+#define MIN_HANDLERS (20000u / QT_SLOWER)
 #define HANDLER_NS (100000u * QT_SLOWER) /* all threads together: 10 kHz */
 #define NR_MAPPED 3000u
 #define NR_UNMAPPED 2500u
@@ -384,22 +384,35 @@ static void install_handler(void)
 	assert_int_equal(sigaction(SIGRTMIN, &action, NULL), 0);
 }
 
-static void test_no_page_is_lost_or_doubled(const struct qt_param *param)
+/* One region in one zone, or a mapped and an unmapped one in two. */
+static void open_zones(struct qt *t, const struct qt_param *param, uint32_t nr_zones)
+{
+	uint32_t high;
+
+	qt_begin(t, param);
+	t->config.max_pages = NR_MAPPED + NR_UNMAPPED;
+	t->config.max_zones = nr_zones;
+	t->config.max_regions = nr_zones;
+	t->config.nr_cpus = (uint32_t)qt_cpu(qt_nr_cpus() - 1) + 1;
+	high = (NR_MAPPED + NR_UNMAPPED) / 8 / t->config.nr_cpus;
+	t->config.high = high < 64 ? high : 64; /* short lists overflow and refill all the time */
+	t->config.batch = 16;
+	qt_create(t);
+	if (nr_zones == 1) {
+		qt_add_mapped(t, 0, NR_MAPPED + NR_UNMAPPED);
+		return;
+	}
+	qt_add_mapped(t, 0, NR_MAPPED);
+	qt_add_unmapped(t, 1, UINT64_C(1) << 40, NR_UNMAPPED);
+}
+
+static void run_zones(const struct qt_param *param, uint32_t nr_zones)
 {
 	static struct run r;
 	static struct qt t;
 
 	memset(&r, 0, sizeof(r));
-	qt_begin(&t, param);
-	t.config.max_pages = NR_MAPPED + NR_UNMAPPED;
-	t.config.nr_cpus = (uint32_t)qt_cpu(qt_nr_cpus() - 1) + 1;
-	t.config.high = (NR_MAPPED + NR_UNMAPPED) / 8 / t.config.nr_cpus;
-	if (t.config.high > 64)
-		t.config.high = 64; /* short lists overflow and refill all the time */
-	t.config.batch = 16;
-	qt_create(&t);
-	qt_add_mapped(&t, 0, NR_MAPPED);
-	qt_add_unmapped(&t, 1, UINT64_C(1) << 40, NR_UNMAPPED);
+	open_zones(&t, param, nr_zones);
 	assert_true(stress_init(&r.stress, t.q));
 	install_handler();
 	r.nr_workers = THREADS_PER_CPU * qt_nr_cpus();
@@ -428,10 +441,21 @@ static void test_no_page_is_lost_or_doubled(const struct qt_param *param)
 	qt_end(&t);
 }
 
+static void test_no_page_is_lost_or_doubled_in_one_zone(const struct qt_param *param)
+{
+	run_zones(param, 1);
+}
+
+static void test_no_page_is_lost_or_doubled_in_two_zones(const struct qt_param *param)
+{
+	run_zones(param, 2);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
-		QT_TEST(no_page_is_lost_or_doubled),
+		QT_TEST(no_page_is_lost_or_doubled_in_one_zone),
+		QT_TEST(no_page_is_lost_or_doubled_in_two_zones),
 	};
 
 	return QT_RUN_CACHES(tests);

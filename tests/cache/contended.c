@@ -92,6 +92,7 @@ static void test_list_shared_by_all(const struct qt_param *param)
 	qt_begin(&t, param);
 	t.config.flags |= QUIRE_CONFIG_ONE_LIST;
 	t.config.max_pages = NR_PAGES;
+	t.config.max_zones = t.config.max_regions = 1;
 	qt_create(&t);
 	qt_add_unmapped(&t, 0, 0, NR_PAGES);
 	run(&t, 2 * (qt_nr_cpus() < 16 ? qt_nr_cpus() : 16), UINT32_MAX);

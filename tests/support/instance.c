@@ -84,19 +84,25 @@ unsigned int qt_add_unmapped(struct qt *t, uint32_t zone, uint64_t base, uint64_
 	return add(t, &config);
 }
 
-void qt_open_mapped(struct qt *t, const struct qt_param *param, uint64_t nr_pages)
+/* One region in one zone, and told so: the case that the library has short cuts for. */
+static void begin_one(struct qt *t, const struct qt_param *param, uint64_t nr_pages)
 {
 	qt_begin(t, param);
 	t->config.max_pages = nr_pages;
+	t->config.max_regions = 1;
+	t->config.max_zones = 1;
 	qt_create(t);
+}
+
+void qt_open_mapped(struct qt *t, const struct qt_param *param, uint64_t nr_pages)
+{
+	begin_one(t, param, nr_pages);
 	qt_add_mapped(t, 0, nr_pages);
 }
 
 void qt_open_unmapped(struct qt *t, const struct qt_param *param, uint64_t nr_pages)
 {
-	qt_begin(t, param);
-	t->config.max_pages = nr_pages;
-	qt_create(t);
+	begin_one(t, param, nr_pages);
 	qt_add_unmapped(t, 0, 0, nr_pages);
 }
 

@@ -120,6 +120,13 @@ void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes)
 	(void)bytes;
 }
 
+void qp_aid_kept(uint32_t aids, void *memory, size_t bytes)
+{
+	(void)aids;
+	(void)memory;
+	(void)bytes;
+}
+
 void qp_aid_freed(uint32_t aids, void *memory, size_t bytes)
 {
 	(void)aids;

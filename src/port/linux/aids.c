@@ -13,6 +13,7 @@
 #else
 #define VALGRIND_MAKE_MEM_NOACCESS(memory, bytes) ((void)(memory), (void)(bytes))
 #define VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes) ((void)(memory), (void)(bytes))
+#define VALGRIND_MAKE_MEM_DEFINED(memory, bytes) ((void)(memory), (void)(bytes))
 #endif
 
 void __asan_poison_memory_region(void const volatile *memory, size_t bytes) __attribute__((weak));
@@ -20,14 +21,26 @@ void __asan_unpoison_memory_region(void const volatile *memory, size_t bytes) __
 void __tsan_acquire(void *memory) __attribute__((weak));
 void __tsan_release(void *memory) __attribute__((weak));
 
-void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes)
+static void unpoison(uint32_t aids, void *memory, size_t bytes)
 {
 	if ((aids & QUIRE_AID_TSAN) != 0 && __tsan_acquire != NULL)
 		__tsan_acquire(memory);
 	if ((aids & QUIRE_AID_ASAN) != 0 && __asan_unpoison_memory_region != NULL)
 		__asan_unpoison_memory_region(memory, bytes);
+}
+
+void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes)
+{
+	unpoison(aids, memory, bytes);
 	if ((aids & QUIRE_AID_VALGRIND) != 0)
 		(void)VALGRIND_MAKE_MEM_UNDEFINED(memory, bytes);
+}
+
+void qp_aid_kept(uint32_t aids, void *memory, size_t bytes)
+{
+	unpoison(aids, memory, bytes);
+	if ((aids & QUIRE_AID_VALGRIND) != 0)
+		(void)VALGRIND_MAKE_MEM_DEFINED(memory, bytes);
 }
 
 void qp_aid_freed(uint32_t aids, void *memory, size_t bytes)
