@@ -62,6 +62,7 @@
 #else
 #define QUIRE_BUILD_VALGRIND_ 0u
 #endif
+#define QUIRE_BUILD_AIDS_ (QUIRE_BUILD_ASAN_ | QUIRE_BUILD_TSAN_ | QUIRE_BUILD_VALGRIND_)
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,8 +79,7 @@ QUIRE_API void quire_config_init_sized(struct quire_config *config, size_t size,
  */
 static inline void quire_config_init(struct quire_config *config)
 {
-	quire_config_init_sized(config, sizeof(*config),
-				QUIRE_BUILD_ASAN_ | QUIRE_BUILD_TSAN_ | QUIRE_BUILD_VALGRIND_);
+	quire_config_init_sized(config, sizeof(*config), QUIRE_BUILD_AIDS_);
 }
 
 /*
@@ -106,12 +106,18 @@ QUIRE_API int quire_init(const struct quire_config *config, void *buffer, size_t
  */
 QUIRE_API int quire_create(const struct quire_config *config, struct quire **q);
 
+/* Library side of quire_create_over(). */
+QUIRE_API int quire_create_over_aided(void *memory, size_t bytes, uint32_t aids, struct quire **q);
+
 /*
  * The shortest way to an instance: quire_create() with the defaults and one mapped region at
  * memory, which is a multiple of 4096, as is bytes. The region's id is 1. Returns their errors.
  * [any]
  */
-QUIRE_API int quire_create_over(void *memory, size_t bytes, struct quire **q);
+static inline int quire_create_over(void *memory, size_t bytes, struct quire **q)
+{
+	return quire_create_over_aided(memory, bytes, QUIRE_BUILD_AIDS_, q);
+}
 
 /*
  * End an instance. All pages must be back: otherwise -EBUSY, a report says how many are held, and
@@ -171,9 +177,9 @@ QUIRE_API int quire_region_info_get(const struct quire *q, struct quire_region r
  * memory is left is not known); -EOWNERDEAD. The others return NULL, QUIRE_NO_PFN or
  * QUIRE_NO_OFFSET.
  *
- * The offset form takes from the given region alone; in an instance of several regions it goes to
- * the zone and past the lists, so give each UMEM its own instance where speed matters. -ENOENT: no
- * such region.
+ * The offset form takes from the given region alone; in an instance made for several regions
+ * (config.max_regions above 1) it goes to the zone and past the lists, so give each UMEM its own
+ * instance where speed matters. -ENOENT: no such region.
  *
  * [any]; with QUIRE_ATOMIC or QUIRE_NOWAIT [signal].
  */
@@ -189,7 +195,8 @@ QUIRE_API int quire_alloc_offset_err(struct quire *q, struct quire_region region
 
 /*
  * Give a block back; its order is known. A free never blocks, never spins and never fails for a
- * page that the caller holds. NULL, QUIRE_NO_PFN and QUIRE_NO_OFFSET are ignored (0).
+ * page that the caller holds. NULL, QUIRE_NO_PFN and, in a region that exists, QUIRE_NO_OFFSET are
+ * ignored (0).
  *
  * Wrong pages change nothing, are counted and reported: -EINVAL (not of this instance, inside a
  * page or a block, reserved), -EALREADY (free already), -ENOENT (no such region), -EOWNERDEAD.
@@ -213,16 +220,17 @@ QUIRE_API int quire_split(struct quire *q, void *page);
 QUIRE_API int quire_split_pfn(struct quire *q, uint32_t pfn);
 
 /*
- * Order of the held block that begins at pfn, 0 to 18; -EINVAL if none does. With QUIRE_CHECK_OFF
- * pages of order 0 are taken to be held. [signal]
+ * Order of the held block that begins at pfn, 0 to 18; -EINVAL, which is an answer and not
+ * reported, if none does. With QUIRE_CHECK_OFF pages of order 0 are taken to be held. [signal]
  */
 QUIRE_API int quire_order(const struct quire *q, uint32_t pfn);
 
 /*
  * Take nr_pages pages from pfn on out of play (memory that is in use already, a bad page): all of
  * them or none. They must be free; lists are drained to find them. 0; -EINVAL for a range that is
- * empty or not wholly inside one region; -EBUSY if one is held or reserved; -EOWNERDEAD. Undone by
- * quire_unreserve(), whose -EINVAL means that one of the pages is not reserved. [any]
+ * empty or not wholly inside one region; -EBUSY if one is held or reserved; -EAGAIN if one is free,
+ * but other threads kept moving it between lists and zone (checked instances tell); -EOWNERDEAD.
+ * Undone by quire_unreserve(), whose -EINVAL means that one of the pages is not reserved. [any]
  */
 QUIRE_API int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);
 QUIRE_API int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);

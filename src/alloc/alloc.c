@@ -4,11 +4,14 @@
 
 /*
  * Why a request got nothing. One that may not wait cannot say that memory is short if a lock kept it from
- * looking: a zone's, or for single pages those of lists and depot, which hold what is counted free.
+ * looking: a zone's, or for single pages those of lists and depot, which hold what is counted free;
+ * nor while somebody is moving pages.
  */
 static int failure(const struct quire *q, const struct qi_request *request)
 {
 	if (request->busy)
+		return -QUIRE_EAGAIN;
+	if (!qi_may_wait(request->gfp) && qi_watch_moving(q))
 		return -QUIRE_EAGAIN;
 	if (!qi_may_wait(request->gfp) && request->order == 0 && request->only == NULL &&
 	    qi_count_free(q) > 0)
@@ -27,6 +30,11 @@ static int take_one(struct quire *q, struct qi_request *request, struct qi_array
 	if (qi_take(q, request, 1, pfn, &from_stash) == 0) {
 		qi_count_shared(&q->nr_failures, 1);
 		return failure(q, request);
+	}
+	error = qi_request_check_mapped(q, request, array);
+	if (error != 0) {
+		qi_untake(q, request->order, 1, pfn);
+		return error;
 	}
 	qi_hand_out(q, request, 1, pfn, from_stash);
 	return 0;
@@ -69,6 +77,11 @@ static int alloc_offset(struct quire *q, const char *call, struct quire_region h
 	return alloc_into(q, call, gfp, order, &array, &handle);
 }
 
+static int refuse_null(const struct quire *q, const char *call, const char *name)
+{
+	return qi_refuse(q, call, -QUIRE_EINVAL, "%s is NULL; pass where the result goes", name);
+}
+
 /* The long ways, kept out of line: they need a stack frame, and the fast cases none. */
 #define LONG_WAY static __attribute__((noinline))
 
@@ -97,14 +110,21 @@ LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle,
 	return offset;
 }
 
+/* A page was ready, but not every region is mapped any more. */
+static __attribute__((noinline)) void put_ready_back(struct quire *q, uint32_t pfn)
+{
+	qi_state_set(q->space.state, pfn, QI_STATE_FREE);
+	qi_untake(q, 0, 1, &pfn);
+}
+
 void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn;
+	uint32_t pfn = qi_take_ready(q, gfp, order);
 
-	if (qp_likely(!qi_has_unmapped(q))) {
-		pfn = qi_take_ready(q, gfp, order);
-		if (qp_likely(pfn != QI_NO_PFN))
+	if (qp_likely(pfn != QI_NO_PFN)) {
+		if (qp_likely(!qi_has_unmapped(q)))
 			return qi_page_of(&q->space, pfn);
+		put_ready_back(q, pfn);
 	}
 	return alloc_page_long(q, gfp, order);
 }
@@ -112,7 +132,7 @@ void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **page)
 {
 	if (page == NULL)
-		return -QUIRE_EINVAL;
+		return refuse_null(q, "quire_alloc_err", "page");
 	return alloc_page(q, "quire_alloc_err", gfp, order, page);
 }
 
@@ -126,7 +146,7 @@ uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
 int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint32_t *pfn)
 {
 	if (pfn == NULL)
-		return -QUIRE_EINVAL;
+		return refuse_null(q, "quire_alloc_pfn_err", "pfn");
 	return alloc_pfn(q, "quire_alloc_pfn_err", gfp, order, pfn);
 }
 
@@ -135,7 +155,7 @@ uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_g
 {
 	uint32_t pfn;
 
-	if (qp_likely(handle.id == 1 && qi_nr_regions(&q->space) == 1)) {
+	if (qp_likely(handle.id == 1 && q->space.max_regions == 1)) {
 		pfn = qi_take_ready(q, gfp, order);
 		if (qp_likely(pfn != QI_NO_PFN))
 			return qi_offset_of(&q->space, q->space.regions, pfn);
@@ -147,6 +167,6 @@ int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gf
 			   unsigned int order, uint64_t *offset)
 {
 	if (offset == NULL)
-		return -QUIRE_EINVAL;
+		return refuse_null(q, "quire_alloc_offset_err", "offset");
 	return alloc_offset(q, "quire_alloc_offset_err", handle, gfp, order, offset);
 }

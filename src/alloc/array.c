@@ -38,12 +38,14 @@ uint32_t qi_page_at(const struct quire *q, const char *call, const void *address
 		return QI_NO_PFN;
 	region = qi_region_at(&q->space, address);
 	if (qp_unlikely(region == NULL)) {
-		*error = qi_refuse_address(q, call, (uint64_t)(uintptr_t)address, NULL);
+		*error = qi_refuse_address(q, call, QI_NO_REGION, (uint64_t)(uintptr_t)address,
+					   NULL);
 		return QI_NO_PFN;
 	}
 	offset = (uint64_t)((uintptr_t)address - (uintptr_t)region->addr);
 	if (qp_unlikely(!round && inside_page(&q->space, offset))) {
-		*error = qi_refuse_address(q, call, (uint64_t)(uintptr_t)address, region);
+		*error = qi_refuse_address(q, call, QI_INSIDE_PAGE, (uint64_t)(uintptr_t)address,
+					   region);
 		return QI_NO_PFN;
 	}
 	return pfn_in(&q->space, region, offset);
@@ -56,11 +58,11 @@ uint32_t qi_offset_at(const struct quire *q, const char *call, const struct qi_r
 	if (offset == QUIRE_NO_OFFSET)
 		return QI_NO_PFN;
 	if (qp_unlikely(offset >= region->bytes)) {
-		*error = qi_refuse_address(q, call, offset, NULL);
+		*error = qi_refuse_address(q, call, QI_BEYOND_REGION, offset, region);
 		return QI_NO_PFN;
 	}
 	if (qp_unlikely(!round && inside_page(&q->space, offset))) {
-		*error = qi_refuse_address(q, call, offset, region);
+		*error = qi_refuse_address(q, call, QI_INSIDE_PAGE, offset, region);
 		return QI_NO_PFN;
 	}
 	return pfn_in(&q->space, region, offset);
@@ -75,6 +77,18 @@ bool qi_array_is_hole(const struct qi_array *array, size_t slot)
 		return array->in.pfns[slot] == QUIRE_NO_PFN;
 	default:
 		return array->in.offsets[slot] == QUIRE_NO_OFFSET;
+	}
+}
+
+uint64_t qi_array_address(const struct qi_array *array, size_t slot)
+{
+	switch (array->form) {
+	case QI_FORM_PAGE:
+		return (uint64_t)(uintptr_t)array->in.pages[slot];
+	case QI_FORM_PFN:
+		return array->in.pfns[slot];
+	default:
+		return array->in.offsets[slot];
 	}
 }
 

@@ -77,6 +77,8 @@ uint32_t qi_page_at(const struct quire *q, const char *call, const void *address
 uint32_t qi_offset_at(const struct quire *q, const char *call, const struct qi_region *region,
 		      uint64_t offset, bool round, int *error);
 
+/* What a slot says, as the caller wrote it. */
+uint64_t qi_array_address(const struct qi_array *array, size_t slot);
 bool qi_array_is_hole(const struct qi_array *array, size_t slot);
 /* Write pages to slots from slot on. */
 void qi_array_put(const struct qi_space *space, const struct qi_array *array, size_t slot,

@@ -40,6 +40,10 @@ static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, s
 		uint32_t want = batch_of(n - done);
 		uint32_t got = qi_take(q, request, want, pfns, &from_stash);
 
+		if (qi_request_check_mapped(q, request, sink->array) != 0) {
+			qi_untake(q, request->order, got, pfns);
+			break;
+		}
 		qi_hand_out(q, request, got, pfns, from_stash);
 		sink_put(q, sink, got, pfns);
 		done += got;
@@ -49,21 +53,30 @@ static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, s
 	return done;
 }
 
-/* All n that fit one scratch, or none. */
+/*
+ * All n that fit one scratch, or none. In transit meanwhile, so only a request that may not wait makes
+ * more than the fast effort here: others would wait for themselves.
+ */
 static bool bulk_all_at_once(struct quire *q, struct qi_request *request, uint32_t n,
 			     struct sink *sink)
 {
 	uint32_t pfns[QI_SCRATCH];
+	uint32_t from_stash = 0;
 	uint32_t got;
+	bool done;
 
 	qi_transit_begin(q->front.home);
-	got = qi_take_fast(q, request, n, pfns);
-	if (got < n)
+	if (qi_may_wait(request->gfp))
+		got = qi_take_fast(q, request, n, pfns);
+	else
+		got = qi_take(q, request, n, pfns, &from_stash);
+	done = got == n && qi_request_check_mapped(q, request, sink->array) == 0;
+	if (!done)
 		qi_untake(q, request->order, got, pfns);
-	qi_transit_end(q->front.home, got > 0 && got < n);
-	if (got < n)
+	qi_transit_end(q->front.home, !done && got > 0);
+	if (!done)
 		return false;
-	qi_hand_out(q, request, n, pfns, 0);
+	qi_hand_out(q, request, n, pfns, from_stash);
 	sink_put(q, sink, n, pfns);
 	return true;
 }
@@ -77,6 +90,10 @@ static size_t bulk_all(struct quire *q, struct qi_request *request, size_t n, st
 		return n;
 	if (qi_claim_begin(q, request, n, &claim) != 0)
 		return 0;
+	if (qi_request_check_mapped(q, request, sink->array) != 0) {
+		qi_claim_cancel(q, request, &claim);
+		return 0;
+	}
 	for (uint32_t got; claim.left > 0;) {
 		got = qi_claim_collect(q, request, &claim, QI_SCRATCH, pfns);
 		qi_hand_out(q, request, got, pfns, 0);
@@ -99,14 +116,17 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 	return done;
 }
 
-/* One page that is ready, as a single call has it; false: nothing was done. */
-static bool bulk_one_ready(struct quire *q, struct qi_request *request, struct qi_array *array,
-			   const struct quire_region *handle)
+/*
+ * One page that is ready, as a single call has it; false: nothing was done. Only where all pages are and
+ * stay alike: one region.
+ */
+static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
+			   struct qi_array *array, const struct quire_region *handle)
 {
 	uint32_t pfn;
 
-	if ((array->form == QI_FORM_PAGE && qi_has_unmapped(q)) || array->out.pages == NULL ||
-	    (handle != NULL && (handle->id != 1 || qi_nr_regions(&q->space) != 1)))
+	if (q->space.max_regions != 1 || qi_has_unmapped(q) || array->out.pages == NULL ||
+	    (handle != NULL && handle->id != 1))
 		return false;
 	pfn = qi_take_ready(q, request->gfp & ~QUIRE_ALL, request->order);
 	if (pfn == QI_NO_PFN)

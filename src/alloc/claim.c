@@ -105,7 +105,7 @@ uint32_t qi_claim_collect(struct quire *q, struct qi_request *request, struct qi
 	return got;
 }
 
-static void give_up(struct quire *q, struct qi_request *request, struct qi_claim *claim)
+void qi_claim_cancel(struct quire *q, struct qi_request *request, struct qi_claim *claim)
 {
 	uint32_t pfns[QI_SCRATCH];
 
@@ -128,7 +128,7 @@ static bool attempt(struct quire *q, struct qi_request *request, uint64_t n, str
 	if (claim->left == 0)
 		end_turn(q);
 	else if (!done)
-		give_up(q, request, claim);
+		qi_claim_cancel(q, request, claim);
 	qi_transit_end(q->front.home, !done);
 	return done;
 }

@@ -288,11 +288,11 @@ int qi_plan_make(const struct quire_config *user, const char *call, struct qi_pl
 	if (user == NULL)
 		return qi_refuse_config(&reporter, call, -QUIRE_EINVAL,
 					"config is NULL; pass one made by quire_config_init()");
-	if (user->size >= sizeof(*user)) {
+	if (user->size >= QI_FIRST_CONFIG) {
 		reporter.report = user->report;
 		reporter.context = user->report_context;
 	}
-	error = qi_copy_sized(&reporter, call, config, sizeof(*config), sizeof(*config), user);
+	error = qi_copy_sized(&reporter, call, config, sizeof(*config), QI_FIRST_CONFIG, user);
 	if (error == 0)
 		error = check_flags(&reporter, call, config);
 	if (error == 0)

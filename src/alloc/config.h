@@ -40,6 +40,12 @@ int qi_plan_make(const struct quire_config *config, const char *call, struct qi_
  * know is zero, what the library does not know must be. known is sizeof here, least the size in the
  * first release.
  */
+enum {
+	QI_FIRST_CONFIG =
+		88, /* sizes in the first release: programs built against it go on working */
+	QI_FIRST_REGION_CONFIG = 48,
+};
+
 int qi_copy_sized(struct qi_reporter *reporter, const char *call, void *to, size_t known,
 		  size_t least, const void *from);
 

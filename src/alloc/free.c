@@ -202,53 +202,55 @@ static bool accept_unchecked(const struct quire *q, uint32_t n, const uint32_t *
 	return wrong == 0;
 }
 
-/*
- * One slot of a bulk free: 1 if its page is now free by state and is to be given, else 0 and *freed
- * counts.
- */
-static uint32_t accept_slot(struct quire *q, const char *call, uint32_t pfn, size_t *freed)
+/* A batch of a bulk free: slots [slot, slot + n) of the caller's array. */
+struct batch {
+	const char *call;
+	const struct qi_array *array;
+	size_t slot;
+	uint32_t n;
+	size_t freed; /* blocks of higher orders, and pages given one by one */
+};
+
+/* 1 if the page of slot i is now free by state and is to be given; else it has been dealt with. */
+static uint32_t accept_slot(struct quire *q, struct batch *batch, uint32_t i, uint32_t pfn)
 {
-	if (pfn == QI_NO_PFN)
-		return 0;
-	if (qp_unlikely(!qi_pfn_known(&q->space, pfn))) {
-		(void)qi_refuse_free(q, call, pfn, pfn);
-		return 0;
-	}
-	if (qp_unlikely(!accept_page(q, pfn))) {
-		*freed += release_other(q, call, pfn, pfn) == 0;
-		return 0;
-	}
-	return 1;
+	if (pfn == QI_NO_PFN || (qi_pfn_known(&q->space, pfn) && accept_page(q, pfn)))
+		return pfn != QI_NO_PFN;
+	if (qi_pfn_known(&q->space, pfn))
+		batch->freed += release_other(q, batch->call, pfn,
+					      qi_array_address(batch->array, batch->slot + i)) == 0;
+	else
+		(void)qi_refuse_free(q, batch->call, pfn,
+				     qi_array_address(batch->array, batch->slot + i));
+	return 0;
 }
 
-/* The pages among the n that are free by state now, moved to the front; how many. */
-static uint32_t accept_batch(struct quire *q, const char *call, uint32_t n, uint32_t *pfns,
-			     size_t *freed)
+/* The pages among the batch's that are free by state now, moved to the front; how many. */
+static uint32_t accept_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
 {
 	uint32_t kept = 0;
 
-	if (accept_run(q, n, pfns) || accept_unchecked(q, n, pfns))
-		return n;
-	for (uint32_t i = 0; i < n; i++) {
+	if (accept_run(q, batch->n, pfns) || accept_unchecked(q, batch->n, pfns))
+		return batch->n;
+	for (uint32_t i = 0; i < batch->n; i++) {
 		uint32_t pfn = pfns[i];
 
 		pfns[kept] = pfn;
-		kept += accept_slot(q, call, pfn, freed);
+		kept += accept_slot(q, batch, i, pfn);
 	}
 	return kept;
 }
 
-/* Up to QI_SCRATCH pages by pfn, holes among them; the array is used up. How many were freed. */
-static size_t release_batch(struct quire *q, const char *call, uint32_t n, uint32_t *pfns)
+/* How many of a batch were freed; its pfns, holes among them, are used up. */
+static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
 {
-	size_t freed = 0;
-	uint32_t kept = accept_batch(q, call, n, pfns, &freed);
+	uint32_t kept = accept_batch(q, batch, pfns);
 
 	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
 		release_block(q, pfns[i], 0);
 	if (qp_likely(q->aids == 0) && kept > 0)
 		qi_front_give(&q->front, kept, pfns);
-	return freed + kept;
+	return batch->freed + kept;
 }
 
 static size_t free_bulk(struct quire *q, const char *call, const struct qi_array *array, bool round)
@@ -266,11 +268,11 @@ static size_t free_bulk(struct quire *q, const char *call, const struct qi_array
 		return 0;
 	}
 	for (size_t slot = 0; slot < array->n; slot += QI_SCRATCH) {
-		uint32_t n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot)
-							  : QI_SCRATCH;
+		struct batch batch = { .call = call, .array = array, .slot = slot };
 
-		qi_array_get(q, call, array, round, slot, n, pfns);
-		freed += release_batch(q, call, n, pfns);
+		batch.n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot) : QI_SCRATCH;
+		qi_array_get(q, call, array, round, slot, batch.n, pfns);
+		freed += release_batch(q, &batch, pfns);
 	}
 	return freed;
 }

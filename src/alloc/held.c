@@ -89,10 +89,14 @@ int quire_held_visit(struct quire *q, visit_fn *visit, void *context)
 {
 	uint32_t nr;
 
-	if (q == NULL || visit == NULL)
+	if (q == NULL)
 		return -QUIRE_EINVAL;
 	if (!qi_alive(q))
 		return qi_refuse_dead(q, "quire_held_visit");
+	if (visit == NULL)
+		return qi_refuse(
+			q, "quire_held_visit", -QUIRE_EINVAL,
+			"visit is NULL; pass the function to be called for each held block");
 	if (!qi_checked(q))
 		qi_drain_everything(q);
 	nr = qi_nr_regions(&q->space);

@@ -2,16 +2,37 @@
 /* Life of an instance: sized, made inside a buffer, ended. */
 #include "alloc/config.h"
 
+/* Refuse on behalf of an instance that does not exist yet. */
+static int refuse_planned(const struct qi_plan *plan, const char *call, int error,
+			  const char *format, ...)
+{
+	struct qi_reporter reporter = {
+		.report = plan->config.report,
+		.context = plan->config.report_context,
+	};
+	char buffer[QI_REPORT_BYTES];
+	struct qi_text text;
+	va_list arguments;
+
+	qi_text_init(&text, buffer, sizeof(buffer));
+	va_start(arguments, format);
+	qi_text_add_list(&text, format, arguments);
+	va_end(arguments);
+	return qi_refuse_config(&reporter, call, error, "%s", buffer);
+}
+
 int quire_metadata_size(const struct quire_config *config, size_t *bytes)
 {
 	struct qi_plan plan;
 	int error = qi_plan_make(config, "quire_metadata_size", &plan);
 
-	if (error == 0 && bytes == NULL)
-		return -QUIRE_EINVAL;
-	if (error == 0)
-		*bytes = plan.layout.total;
-	return error;
+	if (error != 0)
+		return error;
+	if (bytes == NULL)
+		return refuse_planned(&plan, "quire_metadata_size", -QUIRE_EINVAL,
+				      "bytes is NULL; pass where the size goes");
+	*bytes = plan.layout.total;
+	return 0;
 }
 
 static void init_space(struct quire *q, unsigned char *start, const struct qi_plan *plan)
@@ -106,19 +127,18 @@ int quire_init(const struct quire_config *config, void *buffer, size_t buffer_by
 {
 	struct qi_plan plan;
 	int error = qi_plan_make(config, "quire_init", &plan);
-	struct qi_reporter reporter = { 0 };
 
 	if (error != 0)
 		return error;
-	reporter.report = plan.config.report;
-	reporter.context = plan.config.report_context;
-	if (buffer == NULL || q == NULL)
-		return qi_refuse_config(&reporter, "quire_init", -QUIRE_EINVAL,
-					"%s is NULL; pass %u bytes",
-					buffer == NULL ? "buffer" : "q", QI_U(plan.layout.total));
+	if (q == NULL)
+		return refuse_planned(&plan, "quire_init", -QUIRE_EINVAL,
+				      "q is NULL; pass where the instance goes");
+	if (buffer == NULL)
+		return refuse_planned(&plan, "quire_init", -QUIRE_EINVAL,
+				      "buffer is NULL; pass %u bytes", QI_U(plan.layout.total));
 	if (buffer_bytes < plan.layout.total)
-		return qi_refuse_config(
-			&reporter, "quire_init", -QUIRE_ENOSPC,
+		return refuse_planned(
+			&plan, "quire_init", -QUIRE_ENOSPC,
 			"the buffer has %u bytes and %u are needed; ask quire_metadata_size()",
 			QI_U(buffer_bytes), QI_U(plan.layout.total));
 	return init_planned(&plan, "quire_init", buffer, q);
@@ -128,25 +148,22 @@ int quire_create(const struct quire_config *config, struct quire **q)
 {
 	struct qi_plan plan;
 	int error = qi_plan_make(config, "quire_create", &plan);
-	struct qi_reporter reporter = { 0 };
 	void *mapping;
 
 	if (error != 0)
 		return error;
-	reporter.report = plan.config.report;
-	reporter.context = plan.config.report_context;
 	if (q == NULL)
-		return qi_refuse_config(&reporter, "quire_create", -QUIRE_EINVAL,
-					"q is NULL; pass where the instance goes");
+		return refuse_planned(&plan, "quire_create", -QUIRE_EINVAL,
+				      "q is NULL; pass where the instance goes");
 	if (!qp_memory_offered())
-		return qi_refuse_config(
-			&reporter, "quire_create", -QUIRE_EOPNOTSUPP,
+		return refuse_planned(
+			&plan, "quire_create", -QUIRE_EOPNOTSUPP,
 			"this port has no memory of its own; give %u bytes to quire_init()",
 			QI_U(plan.layout.total));
 	mapping = qp_memory_map(plan.layout.total);
 	if (mapping == NULL)
-		return qi_refuse_config(
-			&reporter, "quire_create", -QUIRE_ENOMEM,
+		return refuse_planned(
+			&plan, "quire_create", -QUIRE_ENOMEM,
 			"the system has no memory for %u bytes of metadata; lower config.max_pages",
 			QI_U(plan.layout.total));
 	plan.config.flags |= QUIRE_CONFIG_ZEROED;
@@ -160,40 +177,42 @@ int quire_create(const struct quire_config *config, struct quire **q)
 	return 0;
 }
 
-static int refuse_null_memory(size_t bytes)
+static int refuse_null(const char *what, size_t bytes)
 {
 	struct qi_reporter reporter = { 0 };
 
 	return qi_refuse_config(
 		&reporter, "quire_create_over", -QUIRE_EINVAL,
-		"memory is NULL; pass the start of the %u bytes, or register an unmapped region "
-		"with quire_region_add()",
-		QI_U(bytes));
+		"%s is NULL; pass the start of %u bytes and where the instance goes, or register "
+		"an unmapped region with quire_region_add()",
+		what, QI_U(bytes));
 }
 
-int quire_create_over(void *memory, size_t bytes, struct quire **q)
+int quire_create_over_aided(void *memory, size_t bytes, uint32_t aids, struct quire **q)
 {
 	struct quire_config config;
 	struct quire_region_config region;
+	struct quire *made;
 	int error;
 
+	if (memory == NULL || q == NULL)
+		return refuse_null(memory == NULL ? "memory" : "q", bytes);
 	quire_config_init(&config);
 	quire_region_config_init(&region);
+	config.aids = aids;
 	config.max_pages = bytes >> 12;
-	region.addr = memory;
-	region.bytes = bytes;
 	if (config.max_pages == 0) /* let the region's own check speak */
 		config.max_pages = 1;
-	if (memory == NULL)
-		return refuse_null_memory(bytes);
-	error = quire_create(&config, q);
+	region.addr = memory;
+	region.bytes = bytes;
+	error = quire_create(&config, &made);
 	if (error != 0)
 		return error;
-	error = quire_region_add(*q, &region, NULL);
-	if (error != 0) {
-		quire_destroy(*q);
-		*q = NULL;
-	}
+	error = quire_region_add(made, &region, NULL);
+	if (error == 0)
+		*q = made;
+	else
+		quire_destroy(made);
 	return error;
 }
 
@@ -234,8 +253,10 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	struct quire_info known = { 0 };
 	uint32_t size;
 
-	if (q == NULL || info == NULL || info->size <= sizeof(info->size))
+	if (q == NULL)
 		return -QUIRE_EINVAL;
+	if (info == NULL || info->size <= sizeof(info->size))
+		return qi_refuse_result(q, "quire_info_get", "info");
 	space = &q->space;
 	size = info->size < sizeof(known) ? info->size : (uint32_t)sizeof(known);
 	known.size = size;

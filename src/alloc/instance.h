@@ -80,10 +80,17 @@ static inline uint64_t qi_page_bytes(const struct quire *q)
 	return UINT64_C(1) << q->space.page_shift;
 }
 
+enum {
+	QI_REPORT_BYTES = 320, /* of a report's text */
+};
+
 /* Notes, each given once. */
 enum qi_note {
 	QI_NOTE_ZERO_COUNT = 1,
 };
+
+/* Whether a page lies inside a held block that begins before it; *head, if not NULL, is where. */
+bool qi_inside_block(const struct quire *q, uint32_t pfn, uint32_t *head);
 
 /* alloc/report.c. All return error. Numbers for the format: QI_U(). */
 int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, const char *format,
@@ -95,9 +102,19 @@ int qi_refuse_dead(const struct quire *q, const char *call);
  * gave.
  */
 int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64_t address);
-/* A free of an address that is no page's. */
-int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
-		      const struct qi_region *region);
+/* A free of an address that is no page's, and why. */
+enum qi_wrong {
+	QI_INSIDE_PAGE,
+	QI_BEYOND_REGION,
+	QI_NO_REGION,
+};
+
+int qi_refuse_address(const struct quire *q, const char *call, enum qi_wrong wrong,
+		      uint64_t address, const struct qi_region *region);
+/* A CPU that has no list. */
+int qi_refuse_cpu(const struct quire *q, const char *call, int cpu);
+/* A result structure that is NULL, or whose size is not set; name is the argument's. */
+int qi_refuse_result(const struct quire *q, const char *call, const char *name);
 /* A free by offset into no region; a split of what is not a held block. */
 int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_region handle);
 int qi_refuse_split(const struct quire *q, const char *call, uint32_t pfn);

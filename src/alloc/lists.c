@@ -2,6 +2,13 @@
 /* Calls about CPUs' lists and the threads that use them. */
 #include "alloc/instance.h"
 
+int qi_refuse_cpu(const struct quire *q, const char *call, int cpu)
+{
+	return qi_refuse(q, call, -QUIRE_ENOENT, "CPU %s%u has no list; pass 0 to %u%s",
+			 cpu < 0 ? "-" : "", cpu < 0 ? -(uint64_t)cpu : (uint64_t)cpu,
+			 QI_U(q->front.nr_cpus - 1), " (drain: or QUIRE_ALL_CPUS)");
+}
+
 static size_t drain_one(struct quire *q, uint32_t cpu, size_t keep)
 {
 	if (keep >= q->front.high)
@@ -18,10 +25,7 @@ size_t quire_drain(struct quire *q, int cpu, size_t keep)
 		return 0;
 	}
 	if (cpu != QUIRE_ALL_CPUS && (cpu < 0 || (uint32_t)cpu >= q->front.nr_cpus)) {
-		(void)qi_refuse(q, "quire_drain", -QUIRE_ENOENT,
-				"CPU %s%u has no list; pass 0 to %u, or QUIRE_ALL_CPUS",
-				cpu < 0 ? "-" : "", cpu < 0 ? -(uint64_t)cpu : (uint64_t)cpu,
-				QI_U(q->front.nr_cpus - 1));
+		(void)qi_refuse_cpu(q, "quire_drain", cpu);
 		return 0;
 	}
 	if (cpu != QUIRE_ALL_CPUS)

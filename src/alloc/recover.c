@@ -26,24 +26,40 @@ static void restore_page(struct quire *q, struct qi_zone *zone, uint32_t pfn)
 	qi_zone_release(&q->space, zone);
 }
 
+/* A block that the parent's threads were giving back or setting aside is free. */
+static bool on_its_way(uint8_t state)
+{
+	return state == QI_STATE_RETURNING || (state & (QI_STATE_DEFERRED | QI_STATE_CLAIMED)) != 0;
+}
+
+static void restore_pages(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint32_t nr_pages)
+{
+	qi_state_set(q->space.state, pfn, QI_STATE_FREE);
+	for (uint32_t i = 0; i < nr_pages; i++)
+		restore_page(q, zone, pfn + i);
+}
+
 /* Settle the page, or the held block, that begins at pfn; how many pages it has. */
 static uint32_t settle(struct quire *q, struct qi_zone *zone, uint32_t pfn)
 {
 	uint8_t state = qi_state_get(q->space.state, pfn);
-	unsigned int order = qi_state_order(state);
+	uint32_t nr_pages = 1;
 
 	if (qi_state_is_held(state)) {
-		if (order > 0)
+		if (qi_state_order(state) > 0)
 			atomic_fetch_add(&q->nr_high, 1);
-		return 1u << order;
+		return 1u << qi_state_order(state);
 	}
-	if ((state & (QI_STATE_DEFERRED | QI_STATE_CLAIMED)) != 0)
-		qi_state_set(q->space.state, pfn, state = QI_STATE_FREE);
-	else
-		order = 0;
-	for (uint32_t i = 0; state == QI_STATE_FREE && qi_checked(q) && i < 1u << order; i++)
-		restore_page(q, zone, pfn + i);
-	return 1u << order;
+	if (state == QI_STATE_RESERVED) {
+		atomic_fetch_add(&q->nr_reserved, 1);
+	} else if (on_its_way(state)) {
+		if (state != QI_STATE_RETURNING)
+			nr_pages = 1u << qi_state_order(state);
+		restore_pages(q, zone, pfn, nr_pages);
+	} else if (qi_checked(q)) {
+		restore_pages(q, zone, pfn, 1);
+	}
+	return nr_pages;
 }
 
 static void settle_region(struct quire *q, const struct qi_region *region)
@@ -61,6 +77,7 @@ void qi_recover(struct quire *q)
 {
 	atomic_store(&q->claim_taken, 0);
 	atomic_store(&q->nr_high, 0);
+	atomic_store(&q->nr_reserved, 0);
 	for (uint32_t i = 0; i < q->space.nr_zones; i++)
 		reset_zone(&q->space.zones[i]);
 	qi_drain_everything(q);

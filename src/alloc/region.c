@@ -127,7 +127,8 @@ static int refuse_place(const struct quire *q, enum qi_place place, const struct
 }
 
 /*
- * Unmapped regions are counted before their pages can be had, so that no pointer is made from one.
+ * Unmapped regions are counted before their pages can be had: who takes a page and then looks at the count
+ * makes no pointer from one. Its pages are a movement: a request that looked too early looks again.
  */
 static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 {
@@ -139,10 +140,12 @@ static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 		atomic_fetch_add_explicit(&q->nr_unmapped, 1, memory_order_relaxed);
 	else
 		qp_aid_freed(q->aids, region->addr, (size_t)region->bytes);
+	qi_transit_begin(zone);
 	id = qi_space_publish(&q->space);
 	qi_zone_lock(&q->space, zone);
 	qi_zone_add_region_locked(&q->space, zone, region);
 	qi_zone_unlock(&q->space, zone);
+	qi_transit_end(zone, true);
 	return id;
 }
 
@@ -215,8 +218,10 @@ int quire_region_info_get(const struct quire *q, struct quire_region handle,
 	const struct qi_region *region;
 	struct quire_region_info known = { 0 };
 
-	if (q == NULL || info == NULL || info->size <= sizeof(info->size))
+	if (q == NULL)
 		return -QUIRE_EINVAL;
+	if (info == NULL || info->size <= sizeof(info->size))
+		return qi_refuse_result(q, "quire_region_info_get", "info");
 	region = qi_space_region(&q->space, handle.id);
 	if (region == NULL)
 		return qi_refuse(q, "quire_region_info_get", -QUIRE_ENOENT,

@@ -5,7 +5,6 @@
 #include "alloc/array.h"
 
 enum {
-	TEXT_BYTES = 320,
 	MAX_LINES = 10, /* on the port's channel, for one instance */
 };
 
@@ -17,7 +16,7 @@ static const struct quire_report no_page = {
 
 static void to_port(struct qi_reporter *reporter, const struct quire_report *report)
 {
-	char line[TEXT_BYTES + 64];
+	char line[QI_REPORT_BYTES + 64];
 	struct qi_text text;
 	uint32_t nr = atomic_fetch_add_explicit(&reporter->nr_lines, 1, memory_order_relaxed);
 
@@ -49,7 +48,7 @@ static struct quire *counters_of(const struct quire *q)
 int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, const char *format,
 		     ...)
 {
-	char buffer[TEXT_BYTES];
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	struct quire_report report = no_page;
 	va_list arguments;
@@ -68,7 +67,7 @@ int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, 
 
 int qi_refuse(const struct quire *q, const char *call, int error, const char *format, ...)
 {
-	char buffer[TEXT_BYTES];
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	va_list arguments;
 
@@ -88,15 +87,15 @@ int qi_refuse_dead(const struct quire *q, const char *call)
 		"create it with QUIRE_CONFIG_INHERIT");
 }
 
-/* Whether a page lies inside a held block that begins before it; *head is where. */
-static bool inside_block(const struct quire *q, uint32_t pfn, uint32_t *head)
+bool qi_inside_block(const struct quire *q, uint32_t pfn, uint32_t *head)
 {
 	for (unsigned int order = 1; order <= QUIRE_MAX_ORDER; order++) {
 		uint32_t start = pfn & ~((1u << order) - 1);
 		uint8_t state = qi_state_get(q->space.state, start);
 
 		if (start != pfn && qi_state_is_held(state) && qi_state_order(state) >= order) {
-			*head = start;
+			if (head != NULL)
+				*head = start;
 			return true;
 		}
 	}
@@ -119,7 +118,7 @@ static int why_not(const struct quire *q, uint32_t pfn, uint8_t state, struct qi
 			    QI_U(pfn));
 		return -QUIRE_EINVAL;
 	}
-	if (inside_block(q, pfn, &head)) {
+	if (qi_inside_block(q, pfn, &head)) {
 		qi_text_add(
 			text,
 			"page %u is inside the block of order %u that begins at page %u; pass that, or "
@@ -144,7 +143,7 @@ static int refuse_free(const struct quire *q, struct quire_report *report)
 
 int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64_t address)
 {
-	char buffer[TEXT_BYTES];
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	struct quire_report report = no_page;
 
@@ -160,23 +159,40 @@ int qi_refuse_free(const struct quire *q, const char *call, uint32_t pfn, uint64
 	return refuse_free(q, &report);
 }
 
-int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
-		      const struct qi_region *region)
+static void say_wrong_address(const struct quire *q, enum qi_wrong wrong, uint64_t address,
+			      const struct qi_region *region, struct qi_text *text)
 {
-	char buffer[TEXT_BYTES];
+	switch (wrong) {
+	case QI_INSIDE_PAGE:
+		qi_text_add(
+			text,
+			"%x is inside a page of %u bytes; pass the page's start, or use the _round "
+			"form (quire_free_round(), …)",
+			address, qi_page_bytes(q));
+		break;
+	case QI_BEYOND_REGION:
+		qi_text_add(
+			text,
+			"offset %u is beyond region %u, which has %u bytes; pass offsets from its start",
+			address, QI_U(region - q->space.regions) + 1, region->bytes);
+		break;
+	case QI_NO_REGION:
+		qi_text_add(text,
+			    "%x is in no region of this instance; pass it to the one it came from",
+			    address);
+		break;
+	}
+}
+
+int qi_refuse_address(const struct quire *q, const char *call, enum qi_wrong wrong,
+		      uint64_t address, const struct qi_region *region)
+{
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	struct quire_report report = no_page;
 
 	qi_text_init(&text, buffer, sizeof(buffer));
-	if (region != NULL)
-		qi_text_add(
-			&text,
-			"%x is inside a page of %u bytes; pass the page's start, or use the _round form (quire_free_round(), …)",
-			address, qi_page_bytes(q));
-	else
-		qi_text_add(&text,
-			    "%x is in no region of this instance; pass it to the one it came from",
-			    address);
+	say_wrong_address(q, wrong, address, region, &text);
 	report.error = -QUIRE_EINVAL;
 	report.address = address;
 	report.call = call;
@@ -184,9 +200,17 @@ int qi_refuse_address(const struct quire *q, const char *call, uint64_t address,
 	return refuse_free(q, &report);
 }
 
+int qi_refuse_result(const struct quire *q, const char *call, const char *name)
+{
+	return qi_refuse(
+		q, call, -QUIRE_EINVAL,
+		"%s is NULL, or its size is not set; pass a structure whose size is its sizeof",
+		name);
+}
+
 int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_region handle)
 {
-	char buffer[TEXT_BYTES];
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	struct quire_report report = no_page;
 
@@ -203,7 +227,7 @@ int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_
 /* Not a held block, where one was to be split. */
 int qi_refuse_split(const struct quire *q, const char *call, uint32_t pfn)
 {
-	char buffer[TEXT_BYTES];
+	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
 	uint8_t state = QI_STATE_FREE;
 	int error;

@@ -55,8 +55,8 @@ static int check_flags(const struct quire *q, const struct qi_request *request)
 	return 0;
 }
 
-static int check_mapped(const struct quire *q, const struct qi_request *request,
-			const struct qi_array *array)
+int qi_request_check_mapped(const struct quire *q, const struct qi_request *request,
+			    const struct qi_array *array)
 {
 	const char *what = array->form == QI_FORM_PAGE ? "a pointer" : "zeroing";
 
@@ -79,7 +79,8 @@ static int check_region(const struct quire *q, struct qi_request *request, struc
 		return qi_refuse(q, request->call, -QUIRE_ENOENT,
 				 "region %u does not exist; there are %u, from 1 on",
 				 QI_U(handle->id), QI_U(qi_nr_regions(&q->space)));
-	request->only = qi_nr_regions(&q->space) == 1 ? NULL : array->region;
+	/* Not by how many there are: another may be added before the pages are taken. */
+	request->only = q->space.max_regions == 1 ? NULL : array->region;
 	return 0;
 }
 
@@ -101,5 +102,5 @@ int qi_request_check(const struct quire *q, struct qi_request *request, struct q
 	error = check_flags(q, request);
 	if (error == 0 && handle != NULL)
 		error = check_region(q, request, array, handle);
-	return error != 0 ? error : check_mapped(q, request, array);
+	return error != 0 ? error : qi_request_check_mapped(q, request, array);
 }

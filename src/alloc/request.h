@@ -22,6 +22,12 @@ struct qi_request {
  */
 int qi_request_check(const struct quire *q, struct qi_request *request, struct qi_array *array,
 		     const struct quire_region *handle);
+/*
+ * The part of it that may have become wrong by the time pages have been taken, before any is handed out:
+ * a region without a mapping is counted before its pages can be taken.
+ */
+int qi_request_check_mapped(const struct quire *q, const struct qi_request *request,
+			    const struct qi_array *array);
 
 /*
  * alloc/watch.c: whether what was not found may be there after all. Begin, look, and ask after a
@@ -39,9 +45,12 @@ enum {
 	QI_PATIENCE = 1000, /* yields while nothing changes; then whoever moves pages was stopped */
 	QI_MOST_LOOKS_FOR_PAGE = 10000, /* any page will do: others took it each time */
 	QI_MOST_LOOKS_FOR_BLOCK = 16, /* neighbours are needed: arrivals need not bring them */
+	QI_MOST_LOOKS_FOR_RANGE = 1000, /* given pages are needed, and each arrival may be one */
 };
 
 void qi_watch_begin(const struct quire *q, struct qi_watch *watch);
+/* Whether anybody is moving pages now. */
+bool qi_watch_moving(const struct quire *q);
 bool qi_watch_again(const struct quire *q, struct qi_watch *watch);
 
 static inline unsigned int qi_most_looks(const struct qi_request *request)
@@ -99,6 +108,8 @@ struct qi_claim {
 };
 
 int qi_claim_begin(struct quire *q, struct qi_request *request, uint64_t n, struct qi_claim *claim);
+/* Give back all that was claimed. */
+void qi_claim_cancel(struct quire *q, struct qi_request *request, struct qi_claim *claim);
 uint32_t qi_claim_collect(struct quire *q, struct qi_request *request, struct qi_claim *claim,
 			  uint32_t want, uint32_t *pfns);
 

@@ -33,31 +33,32 @@ static uint32_t part_in_block(uint32_t pfn, uint32_t left)
 	return left < room ? left : room;
 }
 
-static bool all_in_zone_locked(const struct quire *q, uint32_t pfn, uint32_t nr_pages,
-			       uint32_t *missing)
+/* The first page of the range that is not free, or QI_NO_PFN. */
+static uint32_t first_missing_locked(const struct quire *q, uint32_t pfn, uint32_t nr_pages)
 {
-	for (uint32_t i = 0; i < nr_pages; i++)
-		if (!qi_zone_has_page_locked(&q->space, pfn + i)) {
-			*missing = pfn + i;
-			return false;
-		}
-	return true;
+	uint32_t missing = QI_NO_PFN;
+
+	for (uint32_t n; nr_pages > 0 && missing == QI_NO_PFN; pfn += n, nr_pages -= n) {
+		n = part_in_block(pfn, nr_pages);
+		missing = qi_zone_lacks_locked(&q->space, pfn, n);
+	}
+	return missing;
 }
 
-static bool take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint32_t nr_pages,
-		       uint32_t *missing)
+/* All pages of the range, under one hold; or none, and the first that is not free. */
+static uint32_t take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint32_t nr_pages)
 {
-	bool all;
+	uint32_t missing;
 
 	qi_zone_lock(&q->space, zone);
-	all = all_in_zone_locked(q, pfn, nr_pages, missing);
-	for (uint32_t n; all && nr_pages > 0; pfn += n, nr_pages -= n) {
+	missing = first_missing_locked(q, pfn, nr_pages);
+	for (uint32_t n; missing == QI_NO_PFN && nr_pages > 0; pfn += n, nr_pages -= n) {
 		n = part_in_block(pfn, nr_pages);
 		qi_zone_take_range_locked(&q->space, zone, pfn, n);
 	}
 	/* Released, not unlocked: a page of the range is not to go to the stash. */
 	qi_zone_release(&q->space, zone);
-	return all;
+	return missing;
 }
 
 /* Reserved pages are the program's own; those no longer reserved are nobody's. */
@@ -68,36 +69,50 @@ static void show_aids(const struct quire *q, const struct qi_region *region, uin
 		show(q->aids, qi_page_of(&q->space, pfn), (size_t)nr_pages << q->space.page_shift);
 }
 
+/*
+ * Why a range was not to be had. A page that is free by state is on its way between lists and zone each
+ * time it is looked for: nobody holds it.
+ */
+static int refuse_range(const struct quire *q, uint32_t missing)
+{
+	if (qi_state_get(q->space.state, missing) == QI_STATE_FREE &&
+	    !qi_inside_block(q, missing, NULL) && qi_checked(q))
+		return qi_refuse(q, "quire_reserve", -QUIRE_EAGAIN,
+				 "page %u is free, but other threads keep moving it; try again",
+				 QI_U(missing));
+	return qi_refuse(q, "quire_reserve", -QUIRE_EBUSY,
+			 "page %u is held or reserved; free it first, or leave it out",
+			 QI_U(missing));
+}
+
 int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 {
 	int error;
 	const struct qi_region *region = region_of_range(q, "quire_reserve", pfn, nr_pages, &error);
-	struct qi_watch watch = { .most = QI_MOST_LOOKS_FOR_BLOCK };
-	uint32_t missing = pfn;
-	bool taken;
+	struct qi_watch watch = { .most = QI_MOST_LOOKS_FOR_RANGE };
+	uint32_t missing;
 
 	if (region == NULL)
 		return error;
 	do {
 		qi_drain_everything(q);
 		qi_watch_begin(q, &watch);
-		taken = take_range(q, &q->space.zones[region->zone], pfn, nr_pages, &missing);
-	} while (!taken && qi_watch_again(q, &watch));
-	if (!taken)
-		return qi_refuse(q, "quire_reserve", -QUIRE_EBUSY,
-				 "page %u is held or reserved; free it first, or leave it out",
-				 QI_U(missing));
+		missing = take_range(q, &q->space.zones[region->zone], pfn, nr_pages);
+	} while (missing != QI_NO_PFN && qi_watch_again(q, &watch));
+	if (missing != QI_NO_PFN)
+		return refuse_range(q, missing);
 	qi_state_fill(q->space.state, pfn, nr_pages, QI_STATE_RESERVED);
 	show_aids(q, region, pfn, nr_pages, qp_aid_kept);
 	atomic_fetch_add_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
 	return 0;
 }
 
-/* All states from RESERVED to FREE, or none; the first that is not RESERVED in *wrong. */
+/* All states from RESERVED to RETURNING, or none; the first that is not RESERVED in *wrong. */
 static bool unmark_reserved(struct quire *q, uint32_t pfn, uint32_t nr_pages, uint32_t *wrong)
 {
 	for (uint32_t i = 0; i < nr_pages; i++) {
-		if (qi_state_exchange(q->space.state, pfn + i, QI_STATE_RESERVED, QI_STATE_FREE))
+		if (qi_state_exchange(q->space.state, pfn + i, QI_STATE_RESERVED,
+				      QI_STATE_RETURNING))
 			continue;
 		qi_state_fill(q->space.state, pfn, i, QI_STATE_RESERVED);
 		*wrong = pfn + i;
@@ -116,6 +131,7 @@ static void give_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint
 		for (uint32_t i = 0; i < n; i++)
 			pfns[i] = pfn + i;
 		qi_zone_lock(&q->space, zone);
+		qi_state_fill(q->space.state, pfn, n, QI_STATE_FREE);
 		qi_zone_give_locked(&q->space, zone, n, pfns);
 		qi_zone_unlock(&q->space, zone);
 		pfn += n;
@@ -145,20 +161,19 @@ int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 
 /*
  * A block of order 9 or more has no bits of its own, only its bit one level up: before its pages
- * are freed one by one its pageblocks are opened, with nothing free.
+ * are freed one by one its pageblocks are opened, with nothing free. Under the lock, so that a child
+ * forked meanwhile finds one block or all of its pages.
  */
 static void split(struct quire *q, uint32_t pfn, unsigned int order)
 {
+	struct qi_zone *zone = qi_front_zone_of(&q->front, pfn);
 	uint8_t page = qi_checked(q) ? QI_STATE_HELD : QI_STATE_FREE;
 
-	if (order >= QI_UNIT_ORDER) {
-		struct qi_zone *zone = qi_front_zone_of(&q->front, pfn);
-
-		qi_zone_lock(&q->space, zone);
+	qi_zone_lock(&q->space, zone);
+	if (order >= QI_UNIT_ORDER)
 		qi_zone_open_held_locked(&q->space, zone, pfn, order);
-		qi_zone_unlock(&q->space, zone);
-	}
 	qi_state_fill(q->space.state, pfn, 1u << order, page);
+	qi_zone_unlock(&q->space, zone);
 	atomic_fetch_sub_explicit(&q->nr_high, 1, memory_order_relaxed);
 }
 

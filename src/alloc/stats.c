@@ -81,8 +81,10 @@ int quire_stats_get(const struct quire *q, struct quire_stats *stats)
 	struct quire_stats known;
 	uint32_t size;
 
-	if (q == NULL || stats == NULL || stats->size <= LEAST_SIZE)
+	if (q == NULL)
 		return -QUIRE_EINVAL;
+	if (stats == NULL || stats->size <= LEAST_SIZE)
+		return qi_refuse_result(q, "quire_stats_get", "stats");
 	size = stats->size < sizeof(known) ? stats->size : (uint32_t)sizeof(known);
 	gather(q, &known);
 	known.size = size;
@@ -95,10 +97,12 @@ int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *
 	struct quire_cpu_stats known = { 0 };
 	const struct qi_list *list;
 
-	if (q == NULL || stats == NULL || stats->size <= LEAST_SIZE)
+	if (q == NULL)
 		return -QUIRE_EINVAL;
+	if (stats == NULL || stats->size <= LEAST_SIZE)
+		return qi_refuse_result(q, "quire_cpu_stats_get", "stats");
 	if (cpu < 0 || (uint32_t)cpu >= q->front.nr_cpus)
-		return -QUIRE_ENOENT;
+		return qi_refuse_cpu(q, "quire_cpu_stats_get", cpu);
 	known.size = stats->size < sizeof(known) ? stats->size : (uint32_t)sizeof(known);
 	if (q->front.high > 0) {
 		list = qi_front_list(&q->front, (uint32_t)cpu);

@@ -32,7 +32,12 @@ static uint64_t sum_of_arrivals(const struct quire *q)
 	}
 	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++)
 		sum += atomic_load(&qi_front_list(front, cpu)->nr_pushes);
-	return sum;
+	return sum + qi_count_get(&front->depot.nr_in);
+}
+
+bool qi_watch_moving(const struct quire *q)
+{
+	return (uint32_t)sum_of_moves(q) != 0;
 }
 
 void qi_watch_begin(const struct quire *q, struct qi_watch *watch)

@@ -23,7 +23,7 @@ const char *quire_strerror(int err)
 		{ QUIRE_EOWNERDEAD, "used in a forked child" },
 	};
 
-	if (err < 0)
+	if (err < 0 && err >= -QUIRE_EOWNERDEAD)
 		err = -err;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].err == err)

@@ -10,9 +10,10 @@ void qi_depot_init(struct qi_depot *depot, uint32_t batch, uint32_t max, uint32_
 	depot->slots = slots;
 }
 
+/* Acquire: what a watch reads after a look at the depot is read after this. */
 static uint32_t batches(const struct qi_depot *depot)
 {
-	return atomic_load_explicit((_Atomic uint32_t *)&depot->nr, memory_order_relaxed);
+	return atomic_load_explicit((_Atomic uint32_t *)&depot->nr, memory_order_acquire);
 }
 
 static void set_batches(struct qi_depot *depot, uint32_t nr)

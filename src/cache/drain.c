@@ -12,7 +12,8 @@ static void give_waiting(struct qi_front *front, uint32_t n, const uint32_t *pfn
 /* Up to want pages above keep. Waits for the list. */
 static uint32_t pop_above(struct qi_list *list, uint32_t keep, uint32_t want, uint32_t *pfns)
 {
-	uint32_t count = qi_list_count(list);
+	/* Acquire: what a watch reads after this look is read after this. */
+	uint32_t count = atomic_load_explicit(&list->count, memory_order_acquire);
 	uint32_t n = 0;
 
 	if (count <= keep)

@@ -115,13 +115,16 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 	return got;
 }
 
-/* Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. */
+/*
+ * Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. No more
+ * than a list's worth, whoever keeps pushing.
+ */
 static void overflow(struct qi_front *front, struct qi_list *list)
 {
 	uint32_t scratch[QI_SCRATCH];
 	uint64_t moved = 0;
 
-	while (qi_list_count(list) > list->high / 2) {
+	for (uint32_t most = list->high; moved < most && qi_list_count(list) > list->high / 2;) {
 		uint32_t n;
 
 		qi_transit_begin(front->home);

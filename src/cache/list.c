@@ -3,7 +3,8 @@
 
 void qi_list_lock(struct qi_list *list)
 {
-	if (QI_DEBUG && atomic_load_explicit(&list->owner, memory_order_relaxed) == qp_self())
+	if (QI_DEBUG && qp_self() != 0 &&
+	    atomic_load_explicit(&list->owner, memory_order_relaxed) == qp_self())
 		qp_panic(
 			"a thread waits for a list that it is using: was a call that may wait made in "
 			"a signal handler?");

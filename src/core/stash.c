@@ -6,23 +6,36 @@
  */
 #include "core/zone.h"
 
+/*
+ * A slot counts as missing before it is emptied, so that the hint never falls below the truth, nor, taken
+ * down by a filler in between, below 0.
+ */
+static uint32_t take_slot(struct qi_zone *zone, uint32_t slot)
+{
+	uint32_t pfn;
+
+	/* Acquire: what a watch reads after a look at the stash is read after this. */
+	if (atomic_load_explicit(&zone->stash[slot], memory_order_acquire) == QI_NO_PFN)
+		return QI_NO_PFN;
+	atomic_fetch_add_explicit(&zone->stash_missing, 1, memory_order_relaxed);
+	pfn = atomic_exchange_explicit(&zone->stash[slot], QI_NO_PFN, memory_order_acquire);
+	if (pfn == QI_NO_PFN)
+		atomic_fetch_sub_explicit(&zone->stash_missing, 1, memory_order_relaxed);
+	return pfn;
+}
+
 uint32_t qi_stash_take(struct qi_zone *zone, uint32_t want, uint32_t *pfns)
 {
 	uint32_t got = 0;
 
 	for (uint32_t slot = 0; slot < zone->nr_stash && got < want; slot++) {
-		uint32_t pfn;
+		uint32_t pfn = take_slot(zone, slot);
 
-		if (atomic_load_explicit(&zone->stash[slot], memory_order_relaxed) == QI_NO_PFN)
-			continue;
-		pfn = atomic_exchange_explicit(&zone->stash[slot], QI_NO_PFN, memory_order_acquire);
 		if (pfn != QI_NO_PFN)
 			pfns[got++] = pfn;
 	}
-	if (got > 0) {
-		atomic_fetch_add_explicit(&zone->stash_missing, got, memory_order_relaxed);
+	if (got > 0)
 		qi_count_shared(&zone->nr_stash_taken, got);
-	}
 	return got;
 }
 

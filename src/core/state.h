@@ -7,6 +7,7 @@
  *			held block but its first, and every pfn without a page
  *	0x01		RESERVED: out of play
  *	0x02		HOLE: a pfn inside a region's pageblocks that has no page
+ *	0x03		RETURNING: no longer reserved, on its way to the bitmap
  *	0x80 + k	HELD: first page of a held block of order k (with 0x40: from the stash)
  *	0x20 + k	DEFERRED: a freed block of order k that waits for the zone's next lock holder
  *	0x40 + k	CLAIMED: a block of order k set aside by an all-or-nothing request under way
@@ -26,6 +27,7 @@ enum {
 	QI_STATE_FREE = 0x00,
 	QI_STATE_RESERVED = 0x01,
 	QI_STATE_HOLE = 0x02,
+	QI_STATE_RETURNING = 0x03,
 	QI_STATE_DEFERRED = 0x20,
 	QI_STATE_CLAIMED = 0x40,
 	QI_STATE_FROM_STASH = 0x40, /* with HELD */

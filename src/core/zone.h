@@ -118,6 +118,8 @@ uint32_t qi_zone_take_in_region_locked(struct qi_space *space, struct qi_zone *z
 
 /* Whether a page is free in this zone's bitmaps. */
 bool qi_zone_has_page_locked(const struct qi_space *space, uint32_t pfn);
+/* Of the pages pfn to pfn + n - 1 of one pageblock, the first that is not free; QI_NO_PFN: all are. */
+uint32_t qi_zone_lacks_locked(const struct qi_space *space, uint32_t pfn, uint32_t n);
 /* Take the pages pfn to pfn + n - 1 of one pageblock, all free. */
 void qi_zone_take_range_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
 			       uint32_t n);

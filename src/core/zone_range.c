@@ -96,6 +96,19 @@ bool qi_zone_has_page_locked(const struct qi_space *space, uint32_t pfn)
 	return qi_bits_test(&space->blocks.bits[block], qi_item_of(pfn));
 }
 
+uint32_t qi_zone_lacks_locked(const struct qi_space *space, uint32_t pfn, uint32_t n)
+{
+	uint32_t block = qi_block_of(pfn);
+
+	if (!block_is_open(space, block))
+		return block_is_whole(space, block) ? QI_NO_PFN : pfn;
+	if (qi_bits_all_set(&space->blocks.bits[block], qi_item_of(pfn), n))
+		return QI_NO_PFN;
+	while (qi_bits_test(&space->blocks.bits[block], qi_item_of(pfn)))
+		pfn++;
+	return pfn;
+}
+
 /* Take a whole block from the level above and open it. */
 static void open_whole(struct qi_space *space, struct qi_zone *zone, uint32_t block)
 {

@@ -17,7 +17,7 @@
  *
  *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
- *	uintptr_t qp_self(void)		this thread, not 0; for assertions
+ *	uintptr_t qp_self(void)		this thread, for assertions; 0: not known
  *	uint32_t qp_process(void)	number of this process: changes in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
  */

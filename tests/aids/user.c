@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A user's program, built for a checking tool and linked with a library that was not: it does one thing
- * that is right, or one that the tool has to find. aids.py runs it and reads what the tool says.
+ * A user's program, built for a checking tool and linked with a library that was not: it does one
+ * thing that is right, or one that the tool has to find. aids.py runs it and reads what the tool
+ * says.
  *
  *	user CACHE CASE		prints "survived" if nothing stopped it
  */

@@ -124,7 +124,10 @@ static void test_no_cpu_mapping(const struct qt_param *param)
 	qt_end(&t);
 }
 
-/* One unmapped region among mapped ones: any page might come from it. The offset form names its region. */
+/*
+ * One unmapped region among mapped ones: any page might come from it. The offset form names its
+ * region.
+ */
 static void test_one_region_without_a_mapping(const struct qt_param *param)
 {
 	void *page = NULL;
@@ -158,7 +161,7 @@ static void test_no_such_region(const struct qt_param *param)
 		qt_assert_err(quire_alloc_offset_err(t.q, none, 0, 0, &offset), ENOENT);
 		qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "region");
 		qt_assert_err(quire_free_offset(t.q, none, 0), ENOENT);
-		qt_assert_report(&t.reports, t.reports.last.kind, "region");
+		qt_assert_report(&t.reports, QUIRE_REPORT_BAD_FREE, "region");
 		assert_int_equal(quire_alloc_bulk_offset(t.q, none, 0, 0, 1, &offset), 0);
 		assert_int_equal(quire_fill_offset(t.q, none, 0, 1,
 						   (uint64_t[]){ QUIRE_NO_OFFSET }),
@@ -177,11 +180,17 @@ static void test_null_arguments(const struct qt_param *param)
 	qt_assert_err(quire_alloc_err(t.q, 0, 0, NULL), EINVAL);
 	qt_assert_err(quire_alloc_pfn_err(t.q, 0, 0, NULL), EINVAL);
 	qt_assert_err(quire_alloc_offset_err(t.q, t.region[0], 0, 0, NULL), EINVAL);
+	qt_reports_clear(&t.reports);
 	assert_int_equal(quire_alloc_bulk(t.q, 0, 0, 3, NULL), 0);
+	assert_true(atomic_load(&t.reports.nr[0]) == 1);
 	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, 3, NULL), 0);
 	assert_int_equal(quire_alloc_bulk_offset(t.q, t.region[0], 0, 0, 3, NULL), 0);
+	qt_reports_clear(&t.reports);
 	assert_int_equal(quire_fill(t.q, 0, 3, NULL), 0);
+	assert_true(atomic_load(&t.reports.nr[0]) == 1);
+	qt_reports_clear(&t.reports);
 	assert_int_equal(quire_free_bulk(t.q, 3, NULL), 0);
+	assert_true(atomic_load(&t.reports.nr[0]) == 1);
 	assert_int_equal(quire_free_bulk_pfn(t.q, 3, NULL), 0);
 	qt_assert_err(quire_held_visit(t.q, NULL, NULL), EINVAL);
 	qt_assert_sound(t.q, 0);

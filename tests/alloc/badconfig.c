@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bad input to configurations: each with its error, and a report that names value, limit and remedy. */
+/*
+ * Bad input to configurations: each with its error, and a report that names value, limit and
+ * remedy.
+ */
 #include "test.h"
 
 #include <stdio.h>
@@ -7,7 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A configuration alone, its reports, and what quire_create() and quire_metadata_size() say of it. */
+/*
+ * A configuration alone, its reports, and what quire_create() and quire_metadata_size() say of it.
+ */
 struct bad {
 	struct quire_config config;
 	struct qt_reports reports;
@@ -49,7 +54,10 @@ static void test_config_of_a_smaller_size(const struct qt_param *param)
 
 	begin(&b, param);
 	b.config.size = 0;
-	/* Where its report callback lies is not known of such a structure: only the error is asserted. */
+	/*
+	 * Where its report callback lies is not known of such a structure: only the error is
+	 * asserted.
+	 */
 	assert_int_equal(quire_create(&b.config, (struct quire *[]){ NULL }), -QUIRE_EINVAL);
 	b.config.size = 8;
 	assert_int_equal(quire_create(&b.config, (struct quire *[]){ NULL }), -QUIRE_EINVAL);
@@ -172,7 +180,10 @@ static void test_caches_and_checks(const struct qt_param *param)
 	accepted(&b);
 }
 
-/* A cache that is not in this version is refused where it is required, and replaced where it is preferred. */
+/*
+ * A cache that is not in this version is refused where it is required, and replaced where it is
+ * preferred.
+ */
 static void test_caches_of_later_versions(const struct qt_param *param)
 {
 	static const uint32_t later[] = { QUIRE_CACHE_PCP, QUIRE_CACHE_MAGAZINE };
@@ -287,7 +298,10 @@ static void free_wrong_pages(struct quire *q)
 		qt_assert_err(quire_free_pfn(q, 123456), EINVAL);
 }
 
-/* No report callback: the first ten go to standard error, a line each, and no call is the worse for it. */
+/*
+ * No report callback: the first ten go to standard error, a line each, and no call is the worse for
+ * it.
+ */
 static void test_reports_without_a_callback(const struct qt_param *param)
 {
 	struct quire *q = NULL;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Bad input to quire_region_add(): each with its error, and a report that names value, limit and remedy. */
+/*
+ * Bad input to quire_region_add(): each with its error, and a report that names value, limit and
+ * remedy.
+ */
 #include "test.h"
 
 #include <stdlib.h>

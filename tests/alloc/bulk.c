@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What quire_alloc_bulk() promises: output only, partial results, all or nothing, order of the pages. */
+/*
+ * What quire_alloc_bulk() promises: output only, partial results, all or nothing, order of the
+ * pages.
+ */
 #include "test.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No false exhaustion: a request that may wait finds every free page, wherever it lies; and what drains,
- * requests that may not wait, and those that must not try hard, do instead.
+ * No false exhaustion: a request that may wait finds every free page, wherever it lies; and what
+ * drains, requests that may not wait, and those that must not try hard, do instead.
  */
 #include "cpu.h"
 #include "test.h"
@@ -19,7 +19,10 @@ static void take_all(struct qt *t, size_t n)
 	qt_assert_sound(t->q, n);
 }
 
-/* Hold everything, then free n pages one by one on the i-th CPU, so that its list, or the depot, has them. */
+/*
+ * Hold everything, then free n pages one by one on the i-th CPU, so that its list, or the depot,
+ * has them.
+ */
 static void strand(struct qt *t, unsigned int cpu, size_t from, size_t n)
 {
 	assert_true(qt_cpu_bind(cpu));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every operation of the port that can fail, failing at the Nth time, for N = 1, 2, … until none fails any
- * more: the call says so, leaves nothing behind (AddressSanitizer looks for leaks), and works the next time.
+ * Every operation of the port that can fail, failing at the Nth time, for N = 1, 2, … until none
+ * fails any more: the call says so, leaves nothing behind (AddressSanitizer looks for leaks), and
+ * works the next time.
  */
 #include "port/linux/fault.h"
 #include "test.h"
@@ -98,8 +99,8 @@ static bool make_with_fault(const struct qt_param *param, make_fn *make, const c
 }
 
 /*
- * The port registers with the system once in a process, so this test comes first, and does all it has to
- * while no instance has been made.
+ * The port registers with the system once in a process, so this test comes first, and does all it
+ * has to while no instance has been made.
  */
 static void test_no_room_to_register(const struct qt_param *param)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A forked child: refused everywhere, or at work on its own copy; and never stuck in a lock of the parent's. */
+/*
+ * A forked child: refused everywhere, or at work on its own copy; and never stuck in a lock of the
+ * parent's.
+ */
 #include "sanitizer.h"
 #include "test.h"
 
@@ -253,8 +256,9 @@ static void test_fork_while_others_allocate(const struct qt_param *param)
 }
 
 /*
- * Threads of the parent that were between taking pages and handing them out do not exist in the child: what
- * they were moving is held there by nobody, at most. The rest works, and nothing waits for them.
+ * Threads of the parent that were between taking pages and handing them out do not exist in the
+ * child: what they were moving is held there by nobody, at most. The rest works, and nothing waits
+ * for them.
  */
 static int child_goes_on(struct qt *t)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What frees promise: any mix at once, holes skipped, headroom rounded, wrong pages refused unharmed. */
+/*
+ * What frees promise: any mix at once, holes skipped, headroom rounded, wrong pages refused
+ * unharmed.
+ */
 #include "test.h"
 
 #include <string.h>

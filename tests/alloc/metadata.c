@@ -233,8 +233,8 @@ static unsigned int check_table(FILE *doc, const struct qt_param *param, unsigne
 }
 
 /*
- * The table "| pages | CPUs | metadata bytes | of these lists |" of doc/metadata.md, for the cache locked
- * with everything else at its default: 64, 4096, 2^20, 2^28 pages with 2 and 256 CPUs.
+ * The table "| pages | CPUs | metadata bytes | of these lists |" of doc/metadata.md, for the cache
+ * locked with everything else at its default: 64, 4096, 2^20, 2^28 pages with 2 and 256 CPUs.
  */
 static void test_table_of_the_documentation(const struct qt_param *param)
 {

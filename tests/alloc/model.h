@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A slow and obviously right model of an instance: what each pfn is, and nothing else. A free block is
- * simply an aligned run of free pages inside one region; whether one exists is found by looking.
+ * A slow and obviously right model of an instance: what each pfn is, and nothing else. A free block
+ * is simply an aligned run of free pages inside one region; whether one exists is found by looking.
  */
 #ifndef QT_MODEL_H
 #define QT_MODEL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random mixed calls against a model, over every cache and check. A run is a sequence of worlds, each of
- * another shape; one that fails prints its own seed and the command that repeats it.
+ * Random mixed calls against a model, over every cache and check. A run is a sequence of worlds,
+ * each of another shape; one that fails prints its own seed and the command that repeats it.
  *
  *	property [--seed N] [--ops N] [--cache NAME] [--check NAME]
  */
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DEFAULT_OPS (UINT64_C(1500000) / QT_SLOWER) /* of each cache and check */
+#define DEFAULT_OPS (UINT64_C(1000000) / QT_SLOWER) /* of each cache and check */
 #define NR_CHECKS 3u
 
 struct options {
@@ -57,7 +57,10 @@ static void operate(struct world *w)
 	}
 }
 
-/* The longest stretch between two full checks grows with the instance, so that they stay a part of the time. */
+/*
+ * The longest stretch between two full checks grows with the instance, so that they stay a part of
+ * the time.
+ */
 static void run_world(const struct qt_cache *cache, uint32_t check, const char *program,
 		      uint64_t seed, uint64_t ops)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The property test's world: one instance of random shape, the model of it, and what a failure must say.
- * A world follows from (seed, cache, check) alone, so a failure reruns from its own seed.
+ * The property test's world: one instance of random shape, the model of it, and what a failure must
+ * say. A world follows from (seed, cache, check) alone, so a failure reruns from its own seed.
  */
 #ifndef QT_PROPERTY_H
 #define QT_PROPERTY_H

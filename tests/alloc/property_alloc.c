@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Allocations of a world, each with what must be true of its answer. A request of normal effort fails, or
- * is short, only if the model has no such block: blocks of one order are counted, not guessed, as any two
- * of them are disjoint.
+ * Allocations of a world, each with what must be true of its answer. A request of normal effort
+ * fails, or is short, only if the model has no such block: blocks of one order are counted, not
+ * guessed, as any two of them are disjoint.
  */
 #include "property.h"
 
@@ -193,7 +193,9 @@ void op_alloc_bulk(struct world *w)
 	check_short(w, &r, got, r.n);
 }
 
-/* Holes with a chance of one in 1 (all) to 8; sometimes none. The holes are remembered in a bitmap. */
+/*
+ * Holes with a chance of one in 1 (all) to 8; sometimes none. The holes are remembered in a bitmap.
+ */
 static size_t random_holes(struct world *w, size_t n, uint8_t *holes)
 {
 	uint32_t chance = qt_random_below(&w->random, 9);

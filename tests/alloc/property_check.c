@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What must hold of a block handed out, of one given back, and of the whole instance at any moment. */
+/*
+ * What must hold of a block handed out, of one given back, and of the whole instance at any moment.
+ */
 #include "property.h"
 
 #include <string.h>
@@ -9,7 +11,9 @@ static bool is_zero(const unsigned char *page, size_t bytes)
 	return page[0] == 0 && memcmp(page, page + 1, bytes - 1) == 0;
 }
 
-/* Each mapped page has a number of ours in it, somewhere; nobody else may change it, free or held. */
+/*
+ * Each mapped page has a number of ours in it, somewhere; nobody else may change it, free or held.
+ */
 static uint64_t *stamp_of(struct world *w, uint32_t pfn)
 {
 	char *page = quire_pfn_to_page(w->q, pfn);

@@ -60,7 +60,10 @@ static uint32_t random_option(struct world *w, uint32_t max)
 	}
 }
 
-/* Most pages of one region: mostly some thousands, now and then tiny, large, or large enough for order 18. */
+/*
+ * Most pages of one region: mostly some thousands, now and then tiny, large, or large enough for
+ * order 18.
+ */
 static uint32_t random_size(struct world *w)
 {
 	uint32_t dice = qt_random_below(&w->random, 100);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Two threads that free the same page at the same moment: with QUIRE_CHECK_STRICT one of them is refused. */
+/*
+ * Two threads that free the same page at the same moment: with QUIRE_CHECK_STRICT one of them is
+ * refused.
+ */
 #include "sanitizer.h"
 #include "test.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Regions: forms of a page, offsets within one region, bases, cookies, page sizes, late registration. */
+/*
+ * Regions: forms of a page, offsets within one region, bases, cookies, page sizes, late
+ * registration.
+ */
 #include "test.h"
 
 #include <pthread.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No page is lost or handed out twice: six threads per CPU that move between CPUs, exchange pages, and are
- * interrupted by signal handlers that allocate and free, while another thread drains lists all the time.
- * Ends after a number of operations, not a time; at the end all memory is there, and in whole blocks.
+ * No page is lost or handed out twice: six threads per CPU that move between CPUs, exchange pages,
+ * and are interrupted by signal handlers that allocate and free, while another thread drains lists
+ * all the time. Ends after a number of operations, not a time; at the end all memory is there, and
+ * in whole blocks.
  */
 #include "cpu.h"
 #include "random.h"
@@ -259,7 +260,10 @@ static int visit(void *context, uint32_t pfn, unsigned int order)
 	return 0;
 }
 
-/* What else may be done while others allocate: look at what is held, and take free pages out of play. */
+/*
+ * What else may be done while others allocate: look at what is held, and take free pages out of
+ * play.
+ */
 static void disturb(struct run *r, struct qt_random *random)
 {
 	struct stress *s = &r->stress;
@@ -271,7 +275,10 @@ static void disturb(struct run *r, struct qt_random *random)
 		       1 + qt_random_below(random, 4));
 }
 
-/* Drain, and look on. Under load the parts of the statistics need not add up, but none is beyond all bounds. */
+/*
+ * Drain, and look on. Under load the parts of the statistics need not add up, but none is beyond
+ * all bounds.
+ */
 static void *drain(void *argument)
 {
 	struct run *r = argument;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One list under fire from several CPUs at once, in loops so tight that most of the time is spent inside
- * it: by threads that share it, or by its owner and somebody who drains it without a pause.
+ * One list under fire from several CPUs at once, in loops so tight that most of the time is spent
+ * inside it: by threads that share it, or by its owner and somebody who drains it without a pause.
  */
 #include "cpu.h"
 #include "sanitizer.h"

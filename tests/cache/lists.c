@@ -237,6 +237,20 @@ static void test_limits_of_the_configuration_hold(const struct qt_param *param)
 	qt_end(&t);
 }
 
+/* The sum of all lists is bounded by the pages there are, whatever is asked for. */
+static void test_high_above_the_allowance_is_lowered(const struct qt_param *param)
+{
+	struct qt t;
+
+	qt_begin(&t, param);
+	t.config.nr_cpus = 4;
+	t.config.max_pages = 4096;
+	t.config.high = 2048;
+	qt_create(&t);
+	assert_int_equal(qt_info(t.q).high, has_lists(&t) ? 4096 / 8 / 4 : 0);
+	qt_end(&t);
+}
+
 /* As snprintf(): the whole length, always terminated, nothing written behind the end. */
 static void test_statistics_as_text(const struct qt_param *param)
 {
@@ -276,6 +290,7 @@ int main(void)
 		QT_TEST(pops_and_pushes_are_counted),
 		QT_TEST(handlers_keep_off_exclusive_lists),
 		QT_TEST(limits_of_the_configuration_hold),
+		QT_TEST(high_above_the_allowance_is_lowered),
 		QT_TEST(statistics_as_text),
 	};
 

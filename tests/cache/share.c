@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * No false exhaustion with many threads: their shares add up to all the memory there is, so each of them
- * must always get its share, wherever others have just left their pages.
+ * No false exhaustion with many threads: their shares add up to all the memory there is, so each of
+ * them must always get its share, wherever others have just left their pages.
  */
 #include "cpu.h"
 #include "random.h"

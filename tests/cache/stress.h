@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages that know their owner. Whoever takes a block claims each of its pages in a side array, and writes
- * into those that are mapped; whoever gives it back finds all that as it was. A page handed out twice
- * fails the claim, one that somebody else wrote into fails the check. Safe in a signal handler.
+ * Pages that know their owner. Whoever takes a block claims each of its pages in a side array, and
+ * writes into those that are mapped; whoever gives it back finds all that as it was. A page handed
+ * out twice fails the claim, one that somebody else wrote into fails the check. Safe in a signal
+ * handler.
  */
 #ifndef QT_STRESS_H
 #define QT_STRESS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deferred frees under fire: threads free while others lock and unlock all the time. No page may stay
- * deferred once all is quiet, as the last to unlock looks again, and none may be lost.
+ * Deferred frees under fire: threads free while others lock and unlock all the time. No page may
+ * stay deferred once all is quiet, as the last to unlock looks again, and none may be lost.
  */
 #include "alloc/instance.h"
 #include "sanitizer.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A level of units and its bins: whatever is taken and added, every unit stays valid and is filed right. */
+/*
+ * A level of units and its bins: whatever is taken and added, every unit stays valid and is filed
+ * right.
+ */
 #include "core/level.h"
 #include "random.h"
 #include "test.h"
@@ -28,7 +31,9 @@ static void open_all(struct qt_random *r)
 	}
 }
 
-/* Each unit with free items hangs in exactly one bin, the one that it says; links agree both ways. */
+/*
+ * Each unit with free items hangs in exactly one bin, the one that it says; links agree both ways.
+ */
 static void check_bins(void)
 {
 	uint8_t found[NR_UNITS] = { 0 };

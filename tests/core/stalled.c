@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stalled actors: main holds a lock and does nothing, and what others then do must end. A helper thread makes
- * the calls; if it is not done in time, the test fails instead of hanging.
+ * Stalled actors: main holds a lock and does nothing, and what others then do must end. A helper
+ * thread makes the calls; if it is not done in time, the test fails instead of hanging.
  */
 #include "alloc/instance.h"
 #include "test.h"

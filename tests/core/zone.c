@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A zone and the pfn space it lies in: placement of regions, guard blocks, validity after any mix of calls. */
+/*
+ * A zone and the pfn space it lies in: placement of regions, guard blocks, validity after any mix
+ * of calls.
+ */
 #include "alloc/instance.h"
 #include "random.h"
 #include "test.h"
@@ -32,7 +35,10 @@ static void add_region(struct qt *t, uint64_t base, uint64_t pages, uint32_t zon
 	qt_assert_ok(quire_region_info_get(t->q, t->region[i], &t->info[i]));
 }
 
-/* Every region begins in a pageblock of its own, congruent to its base, a guard block after the last. */
+/*
+ * Every region begins in a pageblock of its own, congruent to its base, a guard block after the
+ * last.
+ */
 static void check_placement(const struct qt *t, const uint32_t *align)
 {
 	for (unsigned int i = 0; i < t->nr_regions; i++) {

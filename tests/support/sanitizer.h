@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How much slower a sanitizer makes a test: stress tests divide their number of operations by it. */
+/*
+ * How much slower a sanitizer makes a test: stress tests divide their number of operations by it.
+ */
 #ifndef QT_SANITIZER_H
 #define QT_SANITIZER_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the tests share: the table of caches and checks that they run over, an instance with its regions
- * and a record of its reports, and a few assertions. cmocka's assertions jump out of the test, so only
- * the main thread may use them: other threads note failures in an atomic that main asserts.
+ * What the tests share: the table of caches and checks that they run over, an instance with its
+ * regions and a record of its reports, and a few assertions. cmocka's assertions jump out of the
+ * test, so only the main thread may use them: other threads note failures in an atomic that main
+ * asserts.
  */
 #ifndef QT_TEST_H
 #define QT_TEST_H
@@ -18,7 +19,10 @@
 
 #include <quire/quire.h>
 
-/* One cache, as a configuration asks for it. A cache that a library gains joins the table in test.c. */
+/*
+ * One cache, as a configuration asks for it. A cache that a library gains joins the table in
+ * test.c.
+ */
 struct qt_cache {
 	const char *name;
 	uint32_t cache;
@@ -45,7 +49,10 @@ struct qt_reports {
 
 #define QT_MAX_REGIONS 16
 
-/* An instance made for a test, with what must be undone. Fill config between qt_begin() and qt_create(). */
+/*
+ * An instance made for a test, with what must be undone. Fill config between qt_begin() and
+ * qt_create().
+ */
 struct qt {
 	const struct qt_param *param;
 	struct quire_config config;
@@ -66,7 +73,10 @@ void qt_report(void *context, const struct quire_report *report);
 void qt_begin(struct qt *t, const struct qt_param *param);
 /* Creates, and asserts that the cache in use is the one that was asked for. */
 void qt_create(struct qt *t);
-/* Add a region of nr_pages pages in the given zone: mapped, or at base in nobody's memory. Returns its index. */
+/*
+ * Add a region of nr_pages pages in the given zone: mapped, or at base in nobody's memory. Returns
+ * its index.
+ */
 unsigned int qt_add_mapped(struct qt *t, uint32_t zone, uint64_t nr_pages);
 unsigned int qt_add_unmapped(struct qt *t, uint32_t zone, uint64_t base, uint64_t nr_pages);
 /* Begin, create, and add one region in zone 0. */
@@ -87,7 +97,9 @@ void qt_assert_sound_at(const struct quire *q, uint64_t held, const char *file, 
 	qt_assert_err_at(actual, -(int)QUIRE_##name, #actual, __FILE__, __LINE__)
 void qt_assert_err_at(int actual, int expected, const char *what, const char *file, int line);
 
-/* Forget the reports so far; assert that exactly one of a kind came since, and what its text holds. */
+/*
+ * Forget the reports so far; assert that exactly one of a kind came since, and what its text holds.
+ */
 void qt_reports_clear(struct qt_reports *reports);
 #define qt_assert_report(reports, kind, ...) \
 	qt_assert_report_at(reports, kind, __FILE__, __LINE__, __VA_ARGS__, (const char *)NULL)
@@ -95,7 +107,9 @@ void qt_assert_report_at(struct qt_reports *reports, uint32_t kind, const char *
 			 ...);
 #define qt_assert_no_report(reports) assert_int_equal(atomic_load(&(reports)->nr[0]), 0)
 
-/* Run every test over every cache and check, or over every cache with the default check, or once. */
+/*
+ * Run every test over every cache and check, or over every cache with the default check, or once.
+ */
 #define QT_RUN(tests) qt_run(tests, sizeof(tests) / sizeof((tests)[0]), true)
 #define QT_RUN_CACHES(tests) qt_run(tests, sizeof(tests) / sizeof((tests)[0]), false)
 #define QT_RUN_ONCE(tests) qt_run_once(tests, sizeof(tests) / sizeof((tests)[0]))

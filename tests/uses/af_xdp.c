@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AF_XDP: the fill ring is refilled with offsets into a UMEM, and frames come back at addresses that carry
- * headroom. The ring has the kernel's layout (struct xdp_ring_offset); a loop plays the kernel.
+ * AF_XDP: the fill ring is refilled with offsets into a UMEM, and frames come back at addresses
+ * that carry headroom. The ring has the kernel's layout (struct xdp_ring_offset); a loop plays the
+ * kernel.
  */
 #include "test.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A kernel's physical memory: metadata in a buffer of its own, the frames of its image reserved, no libc.
- * Compiled freestanding; kernel_run.c runs it.
+ * A kernel's physical memory: metadata in a buffer of its own, the frames of its image reserved, no
+ * libc. Compiled freestanding; kernel_run.c runs it.
  */
 #include "kernel.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the small kernel of kernel.c offers the rest of itself. Addresses are physical; QUIRE_NO_OFFSET is none. */
+/*
+ * What the small kernel of kernel.c offers the rest of itself. Addresses are physical;
+ * QUIRE_NO_OFFSET is none.
+ */
 #ifndef USE_KERNEL_H
 #define USE_KERNEL_H
 

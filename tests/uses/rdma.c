@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RDMA: two memory regions that only the adapter sees, each with its own key. Work requests carry the
- * address in the adapter's space and the region's key; the pfn is the request's id.
+ * RDMA: two memory regions that only the adapter sees, each with its own key. Work requests carry
+ * the address in the adapter's space and the region's key; the pfn is the request's id.
  */
 #include "test.h"
 

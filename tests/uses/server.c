@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server's request pages: an array of 259 (a message of 1 MiB, its header and a spare). A reply takes some
- * along, which leaves holes; before the next request only the holes are filled.
+ * A server's request pages: an array of 259 (a message of 1 MiB, its header and a spare). A reply
+ * takes some along, which leaves holes; before the next request only the holes are filled.
  */
 #include "random.h"
 #include "test.h"

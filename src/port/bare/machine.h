@@ -10,6 +10,8 @@
 /* From the kernel. Weak defaults (port.c): one CPU, no interrupts, nowhere to report to. */
 unsigned int qk_cpu(void);
 unsigned int qk_nr_cpus(void);
+/* The thread that runs, for debug builds; 0: not known, nothing is asserted. */
+uintptr_t qk_thread(void);
 /* Turn interrupts off on this CPU; returns what qk_irq_restore() is to be given. */
 unsigned long qk_irq_save(void);
 void qk_irq_restore(unsigned long flags);
@@ -68,7 +70,7 @@ static inline void qp_unlock(struct qp_lock *lock)
 
 static inline uintptr_t qp_self(void)
 {
-	return (uintptr_t)qk_cpu() + 1;
+	return qk_thread();
 }
 
 static inline unsigned int qp_cpu(void)

@@ -17,6 +17,11 @@ WEAK unsigned int qk_nr_cpus(void)
 	return 1;
 }
 
+WEAK uintptr_t qk_thread(void)
+{
+	return 0;
+}
+
 WEAK unsigned long qk_irq_save(void)
 {
 	return 0;

@@ -3,8 +3,10 @@
 #define _GNU_SOURCE
 #include "port/port.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +55,7 @@ unsigned int qp_nr_cpus(void)
 {
 	static _Atomic unsigned int known;
 	unsigned int nr = atomic_load_explicit(&known, memory_order_relaxed);
+	int saved = errno;
 	long configured;
 
 	if (nr > 0)
@@ -62,6 +65,7 @@ unsigned int qp_nr_cpus(void)
 	if (configured > 0 && (unsigned long)configured > nr)
 		nr = (unsigned int)configured;
 	atomic_store_explicit(&known, nr, memory_order_relaxed);
+	errno = saved;
 	return nr;
 }
 
@@ -69,11 +73,17 @@ void qp_yield(unsigned int attempt)
 {
 	static const struct timespec nap = { .tv_sec = 0, .tv_nsec = 50000 };
 
-	/* A yield does not let a thread of lower priority run; a nap does. */
+	int saved = errno;
+
+	/*
+	 * A yield does not let a thread of lower priority run; a nap does. By number, as the library's
+	 * nanosleep() is a cancellation point, and we may have pages in hand.
+	 */
 	if (attempt < 16)
 		sched_yield();
 	else
-		nanosleep(&nap, NULL);
+		syscall(SYS_nanosleep, &nap, NULL);
+	errno = saved;
 }
 
 /* Initial-exec: a handler may be the first to touch it, and lazy allocation is not signal-safe. */

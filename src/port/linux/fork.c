@@ -3,31 +3,51 @@
  * fork: every instance's locks are held across it, so the child's copy is consistent; the child
  * gets a process number of its own, by which an instance knows that it was copied.
  */
+#define _GNU_SOURCE
 #include "port/port.h"
 #include "fault.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 _Atomic uint32_t qp_process_number = 1;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct qp_fork_link *links; /* protected by lock */
 static bool handlers_installed; /* protected by lock */
+static sigset_t signals_before; /* of the forking thread; protected by lock */
 
 static void before_fork(void)
 {
+	sigset_t all;
+	sigset_t before;
+
+	/*
+	 * A handler would meet every lock held, and in the child instances that are not whole yet.
+	 */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&lock);
+	signals_before = before;
 	qp_lock_note_fork(true);
 	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
 		link->before(link);
+}
+
+static void fork_is_over(void)
+{
+	sigset_t before = signals_before;
+
+	qp_lock_note_fork(false);
+	pthread_mutex_unlock(&lock);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static void after_fork_in_parent(void)
 {
 	for (struct qp_fork_link *link = links; link != NULL; link = link->next)
 		(void)link->after(link, false);
-	qp_lock_note_fork(false);
-	pthread_mutex_unlock(&lock);
+	fork_is_over();
 }
 
 /*
@@ -49,8 +69,7 @@ static void after_fork_in_child(void)
 		}
 		link = next;
 	}
-	qp_lock_note_fork(false);
-	pthread_mutex_unlock(&lock);
+	fork_is_over();
 }
 
 static bool install_handlers(void)

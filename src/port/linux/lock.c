@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "port/port.h"
 
+#include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,13 +31,19 @@ static bool spin(struct qp_lock *lock)
 /* Who has slept takes the lock as 2: others may still sleep, and its unlock must wake one. */
 void qp_lock_wait(struct qp_lock *lock)
 {
+	int saved = errno;
+
 	if (spin(lock))
 		return;
 	while (atomic_exchange(&lock->word, 2) != 0)
 		syscall(SYS_futex, (uint32_t *)&lock->word, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+	errno = saved;
 }
 
 void qp_lock_wake(struct qp_lock *lock)
 {
+	int saved = errno;
+
 	syscall(SYS_futex, (uint32_t *)&lock->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	errno = saved;
 }

@@ -19,11 +19,13 @@ bool qp_fault(const char *call)
 
 void *qp_memory_map(size_t bytes)
 {
+	int saved = errno;
 	void *memory;
 
 	if (qp_fault("map"))
 		return NULL;
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
