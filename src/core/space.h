@@ -19,7 +19,7 @@
 struct qi_zone;
 
 /*
- * Written once before it is published by space.nr_regions; constant from then on but for the hint.
+ * Written once before it is published by space.nr_regions; constant from then on.
  */
 struct qi_region {
 	unsigned char *addr; /* NULL: not mapped */

@@ -40,7 +40,6 @@
  */
 enum qp_rank {
 	QP_RANK_REGIONS = 1,
-	QP_RANK_INSTANCES,
 	QP_RANK_ZONE,
 	QP_RANK_DEPOT,
 };

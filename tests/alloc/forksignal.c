@@ -73,7 +73,6 @@ static struct {
 	uint32_t to_free[NR_TO_FREE]; /* held pages of small */
 	volatile sig_atomic_t nr_to_free;
 	volatile sig_atomic_t refused;
-	volatile sig_atomic_t calls;
 } shared;
 
 static void use_both(int signal)
@@ -81,7 +80,6 @@ static void use_both(int signal)
 	uint32_t pfn = quire_alloc_pfn(shared.large, QUIRE_ATOMIC, 0);
 
 	(void)signal;
-	shared.calls = shared.calls + 1;
 	if (pfn != QUIRE_NO_PFN && quire_free_pfn(shared.large, pfn) != 0)
 		shared.refused = shared.refused + 1;
 	if (shared.nr_to_free == 0)
