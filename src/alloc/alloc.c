@@ -3,9 +3,9 @@
 #include "alloc/request.h"
 
 /*
- * Why a request got nothing. One that may not wait cannot say that memory is short if a lock kept it from
- * looking: a zone's, or for single pages those of lists and depot, which hold what is counted free;
- * nor while somebody is moving pages.
+ * Why a request got nothing. One that may not wait cannot say that memory is short if a lock kept
+ * it from looking: a zone's, or for single pages those of lists and depot, which hold what is
+ * counted free; nor while somebody is moving pages.
  */
 static int failure(const struct quire *q, const struct qi_request *request)
 {

@@ -54,8 +54,8 @@ static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, s
 }
 
 /*
- * All n that fit one scratch, or none. In transit meanwhile, so only a request that may not wait makes
- * more than the fast effort here: others would wait for themselves.
+ * All n that fit one scratch, or none. In transit meanwhile, so only a request that may not wait
+ * makes more than the fast effort here: others would wait for themselves.
  */
 static bool bulk_all_at_once(struct quire *q, struct qi_request *request, uint32_t n,
 			     struct sink *sink)
@@ -117,8 +117,8 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 }
 
 /*
- * One page that is ready, as a single call has it; false: nothing was done. Only where all pages are and
- * stay alike: one region.
+ * One page that is ready, as a single call has it; false: nothing was done. Only where all pages
+ * are and stay alike: one region.
  */
 static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
 			   struct qi_array *array, const struct quire_region *handle)

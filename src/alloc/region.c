@@ -127,8 +127,9 @@ static int refuse_place(const struct quire *q, enum qi_place place, const struct
 }
 
 /*
- * Unmapped regions are counted before their pages can be had: who takes a page and then looks at the count
- * makes no pointer from one. Its pages are a movement: a request that looked too early looks again.
+ * Unmapped regions are counted before their pages can be had: who takes a page and then looks at
+ * the count makes no pointer from one. Its pages are a movement: a request that looked too early
+ * looks again.
  */
 static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 {

@@ -38,11 +38,31 @@ static void deliver(struct qi_reporter *reporter, const struct quire_report *rep
 
 /*
  * Reporting from calls that only read the instance: its counters are not part of what they promise
- * to keep.
+ * to keep. NULL in a forked child, where the metadata may be the parent's too: nothing is written
+ * then.
  */
 static struct quire *counters_of(const struct quire *q)
 {
-	return (struct quire *)(uintptr_t)q;
+	return qi_alive(q) ? (struct quire *)(uintptr_t)q : NULL;
+}
+
+static void deliver_for(const struct quire *q, const struct quire_report *report)
+{
+	struct quire *counters = counters_of(q);
+	struct qi_reporter copy = {
+		.report = q->reporter.report,
+		.context = q->reporter.context,
+	};
+
+	deliver(counters != NULL ? &counters->reporter : &copy, report);
+}
+
+static void refuse_call(struct quire_report *report, const char *call, int error, const char *text)
+{
+	report->kind = QUIRE_REPORT_BAD_CALL;
+	report->error = error;
+	report->call = call;
+	report->text = text;
 }
 
 int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, const char *format,
@@ -57,10 +77,7 @@ int qi_refuse_config(struct qi_reporter *reporter, const char *call, int error, 
 	va_start(arguments, format);
 	qi_text_add_list(&text, format, arguments);
 	va_end(arguments);
-	report.kind = QUIRE_REPORT_BAD_CALL;
-	report.error = error;
-	report.call = call;
-	report.text = buffer;
+	refuse_call(&report, call, error, buffer);
 	deliver(reporter, &report);
 	return error;
 }
@@ -69,22 +86,26 @@ int qi_refuse(const struct quire *q, const char *call, int error, const char *fo
 {
 	char buffer[QI_REPORT_BYTES];
 	struct qi_text text;
+	struct quire_report report = no_page;
 	va_list arguments;
 
-	qi_count_shared(&counters_of(q)->nr_bad_calls, 1);
+	if (counters_of(q) != NULL)
+		qi_count_shared(&counters_of(q)->nr_bad_calls, 1);
 	qi_text_init(&text, buffer, sizeof(buffer));
 	va_start(arguments, format);
 	qi_text_add_list(&text, format, arguments);
 	va_end(arguments);
-	return qi_refuse_config(&counters_of(q)->reporter, call, error, "%s", buffer);
+	refuse_call(&report, call, error, buffer);
+	deliver_for(q, &report);
+	return error;
 }
 
 int qi_refuse_dead(const struct quire *q, const char *call)
 {
 	return qi_refuse(
 		q, call, -QUIRE_EOWNERDEAD,
-		"the instance belongs to the process that forked this one; create one here, or "
-		"create it with QUIRE_CONFIG_INHERIT");
+		"the instance belongs to the process that forked this one; create one here, "
+		"or create it with QUIRE_CONFIG_INHERIT");
 }
 
 bool qi_inside_block(const struct quire *q, uint32_t pfn, uint32_t *head)
@@ -136,8 +157,9 @@ static int why_not(const struct quire *q, uint32_t pfn, uint8_t state, struct qi
 static int refuse_free(const struct quire *q, struct quire_report *report)
 {
 	report->kind = QUIRE_REPORT_BAD_FREE;
-	qi_count_shared(&counters_of(q)->nr_bad_frees, 1);
-	deliver(&counters_of(q)->reporter, report);
+	if (counters_of(q) != NULL)
+		qi_count_shared(&counters_of(q)->nr_bad_frees, 1);
+	deliver_for(q, report);
 	return report->error;
 }
 
@@ -244,11 +266,12 @@ void qi_note_once(const struct quire *q, enum qi_note note, const char *call, co
 	struct quire *counters = counters_of(q);
 	struct quire_report report = no_page;
 
-	if ((atomic_fetch_or_explicit(&counters->notes, 1u << note, memory_order_relaxed) &
+	if (counters == NULL ||
+	    (atomic_fetch_or_explicit(&counters->notes, 1u << note, memory_order_relaxed) &
 	     (1u << note)) != 0)
 		return;
 	report.kind = QUIRE_REPORT_NOTE;
 	report.call = call;
 	report.text = text;
-	deliver(&counters->reporter, &report);
+	deliver_for(q, &report);
 }

@@ -45,7 +45,10 @@ static uint32_t first_missing_locked(const struct quire *q, uint32_t pfn, uint32
 	return missing;
 }
 
-/* All pages of the range, under one hold; or none, and the first that is not free. */
+/*
+ * All pages of the range, under one hold, marked and counted before a fork can see them; or none,
+ * and the first that is not free.
+ */
 static uint32_t take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, uint32_t nr_pages)
 {
 	uint32_t missing;
@@ -55,6 +58,8 @@ static uint32_t take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, 
 	for (uint32_t n; missing == QI_NO_PFN && nr_pages > 0; pfn += n, nr_pages -= n) {
 		n = part_in_block(pfn, nr_pages);
 		qi_zone_take_range_locked(&q->space, zone, pfn, n);
+		qi_state_fill(q->space.state, pfn, n, QI_STATE_RESERVED);
+		qi_count_shared(&q->nr_reserved, n);
 	}
 	/* Released, not unlocked: a page of the range is not to go to the stash. */
 	qi_zone_release(&q->space, zone);
@@ -70,8 +75,8 @@ static void show_aids(const struct quire *q, const struct qi_region *region, uin
 }
 
 /*
- * Why a range was not to be had. A page that is free by state is on its way between lists and zone each
- * time it is looked for: nobody holds it.
+ * Why a range was not to be had. A page that is free by state is on its way between lists and zone
+ * each time it is looked for: nobody holds it.
  */
 static int refuse_range(const struct quire *q, uint32_t missing)
 {
@@ -101,9 +106,7 @@ int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 	} while (missing != QI_NO_PFN && qi_watch_again(q, &watch));
 	if (missing != QI_NO_PFN)
 		return refuse_range(q, missing);
-	qi_state_fill(q->space.state, pfn, nr_pages, QI_STATE_RESERVED);
 	show_aids(q, region, pfn, nr_pages, qp_aid_kept);
-	atomic_fetch_add_explicit(&q->nr_reserved, nr_pages, memory_order_relaxed);
 	return 0;
 }
 
@@ -161,8 +164,8 @@ int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages)
 
 /*
  * A block of order 9 or more has no bits of its own, only its bit one level up: before its pages
- * are freed one by one its pageblocks are opened, with nothing free. Under the lock, so that a child
- * forked meanwhile finds one block or all of its pages.
+ * are freed one by one its pageblocks are opened, with nothing free. Under the lock, so that a
+ * child forked meanwhile finds one block or all of its pages.
  */
 static void split(struct quire *q, uint32_t pfn, unsigned int order)
 {

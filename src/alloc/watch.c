@@ -47,8 +47,8 @@ void qi_watch_begin(const struct quire *q, struct qi_watch *watch)
 }
 
 /*
- * Pages deferred that the look did not take up: who deferred them has stopped before their pageblock was
- * on the stack, and will go on.
+ * Pages deferred that the look did not take up: who deferred them has stopped before their
+ * pageblock was on the stack, and will go on.
  */
 static bool any_deferred(const struct quire *q)
 {

@@ -4,7 +4,10 @@
 
 void qi_state_fill(qi_state *state, uint32_t pfn, uint32_t count, uint8_t value)
 {
-	for (uint32_t i = 0; i < count; i++)
+	for (; count > 0 && (pfn & (QI_OCTET - 1)) != 0; pfn++, count--)
+		qi_state_set(state, pfn, value);
+	qi_state_set_octets(state, pfn, count & ~(QI_OCTET - 1u), value);
+	for (uint32_t i = count & ~(QI_OCTET - 1u); i < count; i++)
 		qi_state_set(state, pfn + i, value);
 }
 

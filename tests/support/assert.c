@@ -5,7 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-static char last_text[512]; /* of any instance; for the eyes of whoever reads a failure */
+/* The last report of any instance, for the eyes of whoever reads a failure; any thread may report. */
+static char last_text[512];
+static atomic_flag last_text_busy = ATOMIC_FLAG_INIT;
+
+static void set_last_text(const char *text)
+{
+	if (atomic_flag_test_and_set(&last_text_busy))
+		return;
+	snprintf(last_text, sizeof(last_text), "%s", text);
+	atomic_flag_clear(&last_text_busy);
+}
 
 void qt_report(void *context, const struct quire_report *report)
 {
@@ -19,7 +29,7 @@ void qt_report(void *context, const struct quire_report *report)
 	reports->last = *report;
 	snprintf(reports->text, sizeof(reports->text), "%s", report->text);
 	snprintf(reports->call, sizeof(reports->call), "%s", report->call);
-	memcpy(last_text, reports->text, sizeof(last_text));
+	set_last_text(reports->text);
 	atomic_flag_clear(&reports->busy);
 }
 
@@ -35,7 +45,7 @@ void qt_reports_clear(struct qt_reports *reports)
 void qt_assert_err_at(int actual, int expected, const char *what, const char *file, int line)
 {
 	if (actual == expected) {
-		last_text[0] = '\0';
+		set_last_text("");
 		return;
 	}
 	print_message("# %s returned %d (%s), not %d (%s)\n", what, actual, quire_strerror(actual),

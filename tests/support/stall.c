@@ -12,7 +12,7 @@
 /* In milliseconds: until a thread that was started must have come, and until one that stands gives up. */
 enum {
 	COMES_WITHIN = 20000,
-	STANDS_AT_MOST = 1000,
+	STANDS_AT_MOST = 50,
 };
 
 static struct {

@@ -15,7 +15,7 @@
 void qt_stall_arm(void *address, bool writers_only);
 /* Wait until a thread stands there, and open the page. False if none came within a long while. */
 bool qt_stall_wait(void);
-/* Let it go on. It goes on by itself after a second, so that a lock it holds hangs no test. */
+/* Let it go on. It goes on by itself after a moment, so that a lock it holds hangs no test. */
 void qt_stall_release(void);
 /* Undo arming, whatever came of it; whether a thread ever stood there. */
 bool qt_stall_end(void);
