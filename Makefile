@@ -3,9 +3,10 @@
 BUILD ?= build
 PREFIX ?=
 VARIANTS ?= plain asan tsan
+FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo test soak lint format install clean help
+.PHONY: build deps demo test soak fuzz lint format install clean help
 
 build: ## build the library and the quire command (in BUILD, default: build)
 	@scripts/deps.sh build
@@ -25,6 +26,10 @@ soak: ## the long tests: a billion random operations against the model
 	@scripts/deps.sh build test
 	@scripts/test.sh '$(BUILD)' soak
 
+fuzz: ## calls chosen by a fuzzer against the model (FUZZ_SECONDS, default 60)
+	@scripts/deps.sh build test
+	@scripts/fuzz.sh '$(BUILD)' $(FUZZ_SECONDS)
+
 lint: ## format, warnings of two compilers, licence tags, the rules on includes
 	@scripts/deps.sh build test lint
 	@python3 scripts/lint.py '$(BUILD)'
@@ -41,7 +46,7 @@ endif
 	@DESTDIR='$(abspath $(DESTDIR))' meson install -C '$(BUILD)' --no-rebuild --quiet
 
 clean: ## remove all that was built
-	@rm -rf '$(BUILD)' '$(BUILD)-asan' '$(BUILD)-tsan' '$(BUILD)-clang'
+	@rm -rf '$(BUILD)' '$(BUILD)-asan' '$(BUILD)-tsan' '$(BUILD)-clang' '$(BUILD)-fuzz'
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile

@@ -5,7 +5,8 @@
 # Says nothing when nothing is missing.
 set -euo pipefail
 
-# group, kind, name, Debian package. Kinds: cmd (in PATH), inc (header), lib (for the linker).
+# group, kind, name, Debian package. Kinds: cmd (in PATH), inc (header), lib (for
+# gcc's linker), rt (of clang's runtime).
 table='
 build	cmd	cc	gcc
 build	inc	stdlib.h	libc6-dev
@@ -25,6 +26,7 @@ test	cmd	abidiff	abigail-tools
 test	cmd	git	git
 test	lib	libasan.so	gcc
 test	lib	libtsan.so	gcc
+test	rt	fuzzer	libclang-rt-14-dev
 lint	cmd	clang	clang
 lint	cmd	clang-format	clang-format
 lint	cmd	git	git
@@ -46,11 +48,19 @@ have_library() {
 	[ "$("${CC:-cc}" -print-file-name="$1" 2>/dev/null || true)" != "$1" ]
 }
 
+# Part of clang's runtime, by the name of its archive.
+have_clang_runtime() {
+	local dir
+	dir=$(clang -print-resource-dir 2>/dev/null) || return 1
+	compgen -G "$dir/lib/linux/libclang_rt.$1-*.a" >/dev/null
+}
+
 have() {
 	case $1 in
 	cmd) command -v "$2" >/dev/null 2>&1 ;;
 	inc) have_header "$2" ;;
 	lib) have_library "$2" ;;
+	rt) have_clang_runtime "$2" ;;
 	esac
 }
 

@@ -6,7 +6,7 @@ import subprocess
 
 import tap
 
-RIGHT = ['held', 'reserved', 'after-destroy']
+RIGHT = ['held', 'reserved', 'over-held', 'after-destroy']
 WRONG = [
     'read-freed',
     'write-freed',
@@ -15,6 +15,8 @@ WRONG = [
     'read-behind-a-page',
     'read-never-allocated',
     'read-unreserved',
+    'over-read-freed',
+    'over-read-never-allocated',
 ]
 CACHES = ['none', 'locked']
 OPTIONS = {

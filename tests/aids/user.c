@@ -147,6 +147,31 @@ static void read_unreserved(void)
 	(void)hide(memory)[120 * PAGE];
 }
 
+/* The shortest way to an instance tells the tool no less. */
+static void reopen_over(void)
+{
+	if (quire_destroy(q) != 0 || quire_create_over(memory, (size_t)NR_PAGES * PAGE, &q) != 0)
+		stop("no instance over the memory");
+}
+
+static void over_held(void)
+{
+	reopen_over();
+	held();
+}
+
+static void over_read_freed(void)
+{
+	reopen_over();
+	read_freed();
+}
+
+static void over_read_never_allocated(void)
+{
+	reopen_over();
+	read_never_allocated();
+}
+
 /* The memory is the program's own again. */
 static void after_destroy(void)
 {
@@ -238,6 +263,9 @@ int main(int argc, char **argv)
 		{ "read-never-allocated", read_never_allocated },
 		{ "reserved", reserved },
 		{ "read-unreserved", read_unreserved },
+		{ "over-held", over_held },
+		{ "over-read-freed", over_read_freed },
+		{ "over-read-never-allocated", over_read_never_allocated },
 		{ "after-destroy", after_destroy },
 		{ "hand-over", hand_over },
 		{ "race", race },

@@ -26,37 +26,6 @@ struct options {
 	const char *check;
 };
 
-/* One operation in `weight` of the sum. */
-static const struct {
-	void (*run)(struct world *w);
-	uint32_t growing, shrinking;
-} operations[] = {
-	{ op_alloc, 300, 120 },	    { op_alloc_bulk, 60, 10 }, { op_fill, 20, 4 },
-	{ op_bad_call, 2, 2 },	    { op_free, 100, 300 },     { op_free_bulk, 10, 60 },
-	{ op_bad_free, 10, 10 },    { op_split, 10, 10 },      { op_reserve, 4, 4 },
-	{ op_unreserve, 6, 6 },	    { op_drain, 4, 4 },	       { op_order, 20, 20 },
-	{ world_add_region, 1, 1 },
-};
-#define NR_OPERATIONS (sizeof(operations) / sizeof(operations[0]))
-
-static void operate(struct world *w)
-{
-	uint32_t sum = 0, dice;
-
-	for (size_t i = 0; i < NR_OPERATIONS; i++)
-		sum += w->growing ? operations[i].growing : operations[i].shrinking;
-	dice = qt_random_below(&w->random, sum);
-	for (size_t i = 0; i < NR_OPERATIONS; i++) {
-		uint32_t weight = w->growing ? operations[i].growing : operations[i].shrinking;
-
-		if (dice < weight) {
-			operations[i].run(w);
-			return;
-		}
-		dice -= weight;
-	}
-}
-
 /*
  * The longest stretch between two full checks grows with the instance, so that they stay a part of
  * the time.
@@ -74,7 +43,7 @@ static void run_world(const struct qt_cache *cache, uint32_t check, const char *
 			w.growing = !w.growing;
 		if (qt_random_one_in(&w.random, 500))
 			qt_cpu_bind(qt_random_below(&w.random, qt_nr_cpus()));
-		operate(&w);
+		world_operate(&w);
 		world_check_quick(&w);
 		if (qt_random_one_in(&w.random, stretch))
 			world_check_all(&w);

@@ -77,6 +77,9 @@ void world_giving(struct world *w, uint32_t pfn);
 void world_check_quick(struct world *w);
 void world_check_all(struct world *w);
 
+/* property_operate.c: one of the operations, by the world's dice. */
+void world_operate(struct world *w);
+
 /* property_alloc.c, property_free.c: the operations. */
 void op_alloc(struct world *w);
 void op_alloc_bulk(struct world *w);

@@ -5,6 +5,7 @@
  * Each mistake is made in a child, which must say so and die.
  */
 #include "alloc/instance.h"
+#include "child.h"
 #include "sanitizer.h"
 #include "test.h"
 
@@ -113,6 +114,39 @@ static void test_unlocking_what_is_not_locked(const struct qt_param *param)
 	check_mistake(param, drop_a_free_lock, "does not hold");
 }
 
+/* ---- What is no mistake ---- */
+
+static int use_both(void *context)
+{
+	struct qt *both = context;
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t pfn = quire_alloc_pfn(both[i].q, 0, 3);
+
+		QT_STEP(1, pfn != QUIRE_NO_PFN && quire_free_pfn(both[i].q, pfn) == 0);
+		QT_STEP(2, quire_drain(both[i].q, QUIRE_ALL_CPUS, 0) < 4096);
+	}
+	return 0;
+}
+
+/* A fork holds the locks of all instances at once: there the order inside of each says nothing. */
+static void test_fork_with_two_instances(const struct qt_param *param)
+{
+	struct qt both[2];
+
+	for (int i = 0; i < 2; i++) {
+		qt_begin(&both[i], param);
+		both[i].config.flags |= QUIRE_CONFIG_INHERIT;
+		qt_create(&both[i]);
+		qt_add_unmapped(&both[i], 0, 0, 2048);
+		qt_add_unmapped(&both[i], 1, 0, 1024);
+	}
+	qt_in_child(use_both, both);
+	assert_int_equal(use_both(both), 0);
+	qt_end(&both[0]);
+	qt_end(&both[1]);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
@@ -120,6 +154,7 @@ int main(void)
 		QT_TEST(waiting_for_a_list_in_a_handler),
 		QT_TEST(lock_order),
 		QT_TEST(unlocking_what_is_not_locked),
+		QT_TEST(fork_with_two_instances),
 	};
 
 	return QT_RUN_CACHES(tests);

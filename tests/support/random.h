@@ -4,14 +4,25 @@
 #define QT_RANDOM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct qt_random {
 	uint64_t state; /* never 0 */
+	const uint8_t
+		*bytes; /* while left > 0 numbers are read from here instead: a fuzzer's choice */
+	size_t left;
 };
 
 static inline uint64_t qt_random_next(struct qt_random *r)
 {
+	uint64_t high = 0;
+
+	/* The two highest bytes decide, as numbers below n are made from the top. */
+	for (int i = 0; i < 2 && r->left > 0; i++, r->left--)
+		high |= (uint64_t)*r->bytes++ << (56 - 8 * i);
+	if (r->left > 0)
+		return high;
 	r->state ^= r->state >> 12;
 	r->state ^= r->state << 25;
 	r->state ^= r->state >> 27;
@@ -21,7 +32,7 @@ static inline uint64_t qt_random_next(struct qt_random *r)
 /* One round of splitmix64 spreads seeds that lie close together. */
 static inline struct qt_random qt_random_seed(uint64_t seed)
 {
-	struct qt_random r;
+	struct qt_random r = { .bytes = NULL };
 
 	seed += UINT64_C(0x9e3779b97f4a7c15);
 	seed = (seed ^ (seed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
