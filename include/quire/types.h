@@ -167,8 +167,7 @@ struct quire_report {
 	struct quire_region region;
 	uint32_t state; /* the page's state byte; quire_state_name() says it in words */
 	const char *call; /* name of the public call */
-	const char *
-		text; /* a whole sentence: value found, limit, remedy; NUL-terminated, no newline */
+	const char *text; /* a sentence: value found, limit, remedy; NUL-terminated, no newline */
 };
 
 /*
@@ -185,16 +184,14 @@ typedef void quire_report_fn(void *context, const struct quire_report *report);
 struct quire_config {
 	uint32_t size; /* set by quire_config_init(): sizeof this structure in the caller's build */
 	uint32_t flags; /* QUIRE_CONFIG_*, default 0 */
-	uint64_t
-		max_pages; /* most pages that all regions together will have; 1 to QUIRE_MAX_PAGES */
+	uint64_t max_pages; /* most pages of all regions together; 1 to QUIRE_MAX_PAGES */
 	uint32_t max_regions; /* 1 to 4096, default 1 */
 	uint32_t max_zones; /* 1 to 16, default 1 */
 	uint32_t page_shift; /* 11 to 21, default 12 (4 KiB) */
 	uint32_t max_align_order; /* largest align_order of a region; 9 to 18, default 9 */
 	uint32_t nr_cpus; /* CPUs with lists, 1 to 65536; default: the machine's possible CPUs */
 	uint32_t cache; /* enum quire_cache: the one preferred */
-	uint32_t
-		require; /* enum quire_cache: -EOPNOTSUPP rather than another one; 0: any will do */
+	uint32_t require; /* enum quire_cache: rather -EOPNOTSUPP than another; 0: any will do */
 	uint32_t check; /* enum quire_check */
 	uint32_t aids; /* QUIRE_AID_* */
 	/*
@@ -203,10 +200,10 @@ struct quire_config {
 	 */
 	uint32_t high;
 	uint32_t batch; /* pages moved between list and zone at once, 1 to 64; 0: chosen */
-	uint32_t
-		nr_stash; /* pages kept for QUIRE_ATOMIC, at most 64; 0: chosen; UINT32_MAX: none */
-	uint32_t
-		nr_depot; /* most full batches in each zone's depot, at most 4096; 0: chosen; UINT32_MAX: none */
+	/* Pages kept for QUIRE_ATOMIC, at most 64; 0: chosen; UINT32_MAX: none. */
+	uint32_t nr_stash;
+	/* Most full batches in the depot, at most 4096; 0: chosen; UINT32_MAX: none. */
+	uint32_t nr_depot;
 	uint32_t reserved; /* 0 */
 	quire_report_fn *report; /* NULL: a line on standard error, the first ten of an instance */
 	void *report_context;
@@ -301,8 +298,7 @@ struct quire_stats {
 	uint64_t zone_busy; /* tries given up because a zone lock was held (times) */
 	uint64_t deferred_pages; /* ever deferred */
 	uint64_t stash_taken;
-	uint64_t
-		drains; /* lists drained on request or for a caller that would have failed (times) */
+	uint64_t drains; /* lists drained, on request or for one that would have failed (times) */
 	uint64_t drained_pages;
 	uint64_t slow_paths; /* requests that needed the slow path (times) */
 	uint64_t failures; /* requests that got less than they asked for (times) */

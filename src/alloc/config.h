@@ -41,8 +41,8 @@ int qi_plan_make(const struct quire_config *config, const char *call, struct qi_
  * first release.
  */
 enum {
-	QI_FIRST_CONFIG =
-		88, /* sizes in the first release: programs built against it go on working */
+	/* Sizes in the first release: programs built against it go on working. */
+	QI_FIRST_CONFIG = 88,
 	QI_FIRST_REGION_CONFIG = 48,
 };
 

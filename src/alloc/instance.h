@@ -8,8 +8,6 @@
 
 #include <quire/quire.h>
 
-#define QI_API QUIRE_API
-
 /* Who is told of refused calls; an instance's, or a config's before there is one. */
 struct qi_reporter {
 	quire_report_fn *report; /* NULL: the port's */
@@ -20,8 +18,7 @@ struct qi_reporter {
 /* Constant after creation unless said otherwise. */
 struct quire {
 	/* read by every call */
-	uint32_t
-		owner; /* qp_process() of the process it belongs to; a forked child that inherits sets it */
+	uint32_t owner; /* qp_process() of its process; set anew in a child that inherits */
 	uint32_t check; /* enum quire_check */
 	uint32_t aids;
 	_Atomic uint32_t nr_high; /* held blocks of orders above 0 */

@@ -23,8 +23,8 @@ struct qi_request {
 int qi_request_check(const struct quire *q, struct qi_request *request, struct qi_array *array,
 		     const struct quire_region *handle);
 /*
- * The part of it that may have become wrong by the time pages have been taken, before any is handed out:
- * a region without a mapping is counted before its pages can be taken.
+ * The part of it that may have become wrong by the time pages have been taken, before any is handed
+ * out: a region without a mapping is counted before its pages can be taken.
  */
 int qi_request_check_mapped(const struct quire *q, const struct qi_request *request,
 			    const struct qi_array *array);

@@ -116,8 +116,8 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 }
 
 /*
- * Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. No more
- * than a list's worth, whoever keeps pushing.
+ * Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. No
+ * more than a list's worth, whoever keeps pushing.
  */
 static void overflow(struct qi_front *front, struct qi_list *list)
 {

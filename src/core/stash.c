@@ -7,8 +7,8 @@
 #include "core/zone.h"
 
 /*
- * A slot counts as missing before it is emptied, so that the hint never falls below the truth, nor, taken
- * down by a filler in between, below 0.
+ * A slot counts as missing before it is emptied, so that the hint never falls below the truth, nor,
+ * taken down by a filler in between, below 0.
  */
 static uint32_t take_slot(struct qi_zone *zone, uint32_t slot)
 {

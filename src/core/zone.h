@@ -3,15 +3,13 @@
  * A zone: the free pages of some regions behind one lock, handed out in batches (doc/zone.md).
  *
  * 1. Pages are taken up to 64 at a time from the most fragmented pageblock: a few words, not a
- *    loop.
- * 2. Blocks given back merge implicitly, as bits beside each other; a pageblock that becomes whole
- *    goes up one level, where the same happens with superblocks.
- * 3. Who may not wait only tries the lock. A free that fails so is deferred: the page's state says
- *    so and its pageblock goes on a stack, which the next holder of the lock takes up
- *    (core/deferred.c).
- * 4. Pages that are moved by way of somebody's stack are announced in `transit`, so that nobody who
- *    finds nothing calls that exhaustion while some are on their way.
- * 5. A small stash of pages in atomic slots serves those who may not wait (core/stash.c).
+ * loop. 2. Blocks given back merge implicitly, as bits beside each other; a pageblock that becomes
+ * whole goes up one level, where the same happens with superblocks. 3. Who may not wait only tries
+ * the lock. A free that fails so is deferred: the page's state says so and its pageblock goes on a
+ * stack, which the next holder of the lock takes up (core/deferred.c). 4. Pages that are moved by
+ * way of somebody's stack are announced in `transit`, so that nobody who finds nothing calls that
+ * exhaustion while some are on their way. 5. A small stash of pages in atomic slots serves those
+ * who may not wait (core/stash.c).
  *
  * Functions ending in _locked want the zone's lock. Nothing here touches a page or the caller's
  * memory under the lock; arrays of pfns are the caller's scratch, at most QI_SCRATCH long.
@@ -118,7 +116,9 @@ uint32_t qi_zone_take_in_region_locked(struct qi_space *space, struct qi_zone *z
 
 /* Whether a page is free in this zone's bitmaps. */
 bool qi_zone_has_page_locked(const struct qi_space *space, uint32_t pfn);
-/* Of the pages pfn to pfn + n - 1 of one pageblock, the first that is not free; QI_NO_PFN: all are. */
+/*
+ * Of the pages pfn to pfn + n - 1 of one pageblock, the first that is not free; QI_NO_PFN: all are.
+ */
 uint32_t qi_zone_lacks_locked(const struct qi_space *space, uint32_t pfn, uint32_t n);
 /* Take the pages pfn to pfn + n - 1 of one pageblock, all free. */
 void qi_zone_take_range_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,

@@ -76,8 +76,8 @@ void qp_yield(unsigned int attempt)
 	int saved = errno;
 
 	/*
-	 * A yield does not let a thread of lower priority run; a nap does. By number, as the library's
-	 * nanosleep() is a cancellation point, and we may have pages in hand.
+	 * A yield does not let a thread of lower priority run; a nap does. By number, as the
+	 * library's nanosleep() is a cancellation point, and we may have pages in hand.
 	 */
 	if (attempt < 16)
 		sched_yield();

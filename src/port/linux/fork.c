@@ -51,8 +51,8 @@ static void after_fork_in_parent(void)
 }
 
 /*
- * The child's list is made anew of those that live on. The links of the others may be in memory shared
- * with the parent, and are never written here.
+ * The child's list is made anew of those that live on. The links of the others may be in memory
+ * shared with the parent, and are never written here.
  */
 static void after_fork_in_child(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debug builds: assert the lock order of port.h, and that no thread waits for itself. Each thread counts
- * the locks it holds by rank. Only waiting is checked: a try cannot deadlock.
+ * Debug builds: assert the lock order of port.h, and that no thread waits for itself. Each thread
+ * counts the locks it holds by rank. Only waiting is checked: a try cannot deadlock.
  */
 #include "port/port.h"
 
