@@ -73,7 +73,8 @@ static void interrupt(pthread_t thread)
 static void check_waiting(const struct qt_param *param, void (*begin)(struct quire *q),
 			  void (*call)(struct quire *q), void (*end)(struct quire *q))
 {
-	struct sigaction action = { .sa_handler = do_nothing }; /* no restart: sleeps are cut short */
+	struct sigaction action = { .sa_handler =
+					    do_nothing }; /* no restart: sleeps are cut short */
 	struct sigaction before;
 	struct waiter w = { .call = call };
 	pthread_t thread;
