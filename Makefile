@@ -39,10 +39,8 @@ format: ## bring all C sources into the format that lint asks for
 	@scripts/sources.sh | xargs -d '\n' -r clang-format -i
 
 install: build ## install; PREFIX (default: /usr/local) and DESTDIR as usual
-ifneq ($(PREFIX),)
-	@scripts/setup.sh '$(BUILD)' -Dprefix='$(PREFIX)'
+	@scripts/setup.sh '$(BUILD)' -Dprefix='$(or $(strip $(PREFIX)),/usr/local)'
 	@scripts/build.sh '$(BUILD)'
-endif
 	@DESTDIR='$(abspath $(DESTDIR))' meson install -C '$(BUILD)' --no-rebuild --quiet
 
 clean: ## remove all that was built

@@ -18,7 +18,8 @@
  *	offset	u64 bytes from the start of a region (what a UMEM or memory key wants); QUIRE_NO_OFFSET is none
  *
  * Contexts, referred to below:
- *	[any]	any thread, any number at once
+ *	[any]	any thread, any number at once; not in a signal handler, where it might wait for
+ *		the thread that it interrupted
  *	[signal] as [any], and in a signal handler, whatever the interrupted code was doing
  *	[quiet]	no other call on this instance may be in progress
  *
@@ -85,8 +86,9 @@ static inline void quire_config_init(struct quire_config *config)
 /*
  * Bytes of metadata that an instance made from *config needs: at most 1.3 a page from 64 MiB of 4
  * KiB pages on (one region), plus the lists. Alignment slack is included, so a buffer of any
- * alignment will do. Returns 0 with *bytes set, -EINVAL for a bad config, -E2BIG for one from a
- * newer header that uses fields unknown here, -EOPNOTSUPP if config.require cannot be had. [any]
+ * alignment will do. Returns 0 with *bytes set, -EINVAL for a bad config or NULL, -E2BIG for one
+ * from a newer header that uses fields unknown here, -EOPNOTSUPP if config.require cannot be had.
+ * [any]
  */
 QUIRE_API int quire_metadata_size(const struct quire_config *config, size_t *bytes);
 
@@ -111,8 +113,8 @@ QUIRE_API int quire_create_over_aided(void *memory, size_t bytes, uint32_t aids,
 
 /*
  * The shortest way to an instance: quire_create() with the defaults and one mapped region at
- * memory, which is a multiple of 4096, as is bytes. The region's id is 1. Returns their errors.
- * [any]
+ * memory, which is a multiple of 4096, as is bytes, and stays in place until the instance is
+ * destroyed. The region's id is 1. Returns their errors. [any]
  */
 static inline int quire_create_over(void *memory, size_t bytes, struct quire **q)
 {
@@ -157,7 +159,7 @@ QUIRE_API int quire_region_add(struct quire *q, const struct quire_region_config
 
 /*
  * Not in this version: -EOPNOTSUPP. It will take a region whose pages are all free out of the
- * instance.
+ * instance. [any]
  */
 QUIRE_API int quire_region_remove(struct quire *q, struct quire_region region);
 
@@ -171,9 +173,9 @@ QUIRE_API int quire_region_info_get(const struct quire *q, struct quire_region r
  * Take a block of 2^order pages, order 0 to 18. It belongs to the caller until freed; its contents
  * are what the last owner left unless QUIRE_ZERO is given. Order 0 is the fast case.
  *
- * The twins return 0; -EINVAL (order or flags out of range, contradictory flags); -EOPNOTSUPP (a
- * flag whose engine is not in this version); -EFAULT (pointer form or QUIRE_ZERO, and a region has
- * no CPU mapping); -ENOMEM; -EAGAIN (QUIRE_ATOMIC and QUIRE_NOWAIT: a lock was held, so whether
+ * The twins return 0; -EINVAL (order or flags out of range, contradictory flags, NULL); -EOPNOTSUPP
+ * (a flag whose engine is not in this version); -EFAULT (pointer form or QUIRE_ZERO, and a region
+ * has no CPU mapping); -ENOMEM; -EAGAIN (QUIRE_ATOMIC and QUIRE_NOWAIT: a lock was held, so whether
  * memory is left is not known); -EOWNERDEAD. The others return NULL, QUIRE_NO_PFN or
  * QUIRE_NO_OFFSET.
  *
@@ -214,7 +216,8 @@ QUIRE_API int quire_free_offset_round(struct quire *q, struct quire_region regio
 
 /*
  * Turn a held block of order k into 2^k held pages, to be freed one by one in any order. 0; -EINVAL
- * or -EALREADY as for a free, and with QUIRE_CHECK_OFF for a page of order 0 nothing (0). [any]
+ * or -EALREADY as for a free; -EOWNERDEAD; with QUIRE_CHECK_OFF for a page of order 0 nothing (0).
+ * [any]
  */
 QUIRE_API int quire_split(struct quire *q, void *page);
 QUIRE_API int quire_split_pfn(struct quire *q, uint32_t pfn);
@@ -230,7 +233,8 @@ QUIRE_API int quire_order(const struct quire *q, uint32_t pfn);
  * them or none. They must be free; lists are drained to find them. 0; -EINVAL for a range that is
  * empty or not wholly inside one region; -EBUSY if one is held or reserved; -EAGAIN if one is free,
  * but other threads kept moving it between lists and zone (checked instances tell); -EOWNERDEAD.
- * Undone by quire_unreserve(), whose -EINVAL means that one of the pages is not reserved. [any]
+ * Undone by quire_unreserve(), all pages or none, whose -EINVAL means that one of them is not
+ * reserved; -EOWNERDEAD. [any]
  */
 QUIRE_API int quire_reserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);
 QUIRE_API int quire_unreserve(struct quire *q, uint32_t pfn, uint32_t nr_pages);
@@ -265,8 +269,8 @@ QUIRE_API size_t quire_fill_offset(struct quire *q, struct quire_region region, 
 
 /*
  * Give n blocks back, of any mix of orders and zones; holes are skipped. A wrong page is reported
- * and skipped, the rest are freed. Returns how many were freed. The array is not changed. n = 0
- * returns 0. [signal]
+ * and skipped, the rest are freed. Returns how many were freed, holes not counted. The array is not
+ * changed. n = 0 returns 0. [signal]
  */
 QUIRE_API size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages);
 QUIRE_API size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses);
@@ -303,7 +307,7 @@ QUIRE_API size_t quire_drain(struct quire *q, int cpu, size_t keep);
 
 /*
  * Not in this version: -EOPNOTSUPP. It will make drains of a CPU free of interrupts (isolate = 1),
- * at a higher price for that CPU's own calls, and undo that (isolate = 0).
+ * at a higher price for that CPU's own calls, and undo that (isolate = 0). [any]
  */
 QUIRE_API int quire_cpu_isolate(struct quire *q, int cpu, int isolate);
 
@@ -338,7 +342,7 @@ QUIRE_API size_t quire_held(const struct quire *q);
  * Visit every held block: visit(context, pfn, order) in ascending order, until it returns other
  * than 0, which is then returned; else 0. Blocks allocated or freed meanwhile may or may not be
  * seen. With QUIRE_CHECK_OFF lists are drained first, and the answer is only right when quiet.
- * visit may free the block it is given. -EOWNERDEAD. [any]
+ * visit may free the block it is given. -EINVAL if visit is NULL; -EOWNERDEAD. [any]
  */
 QUIRE_API int quire_held_visit(struct quire *q,
 			       int (*visit)(void *context, uint32_t pfn, unsigned int order),

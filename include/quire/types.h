@@ -200,7 +200,10 @@ struct quire_config {
 	 */
 	uint32_t high;
 	uint32_t batch; /* pages moved between list and zone at once, 1 to 64; 0: chosen */
-	/* Pages kept for QUIRE_ATOMIC, at most 64; 0: chosen; UINT32_MAX: none. */
+	/*
+	 * Pages kept where QUIRE_ATOMIC finds them without a lock, at most 64; 0: chosen; UINT32_MAX: none.
+	 * No reserve: normal requests that find nothing else take them.
+	 */
 	uint32_t nr_stash;
 	/* Most full batches in the depot, at most 4096; 0: chosen; UINT32_MAX: none. */
 	uint32_t nr_depot;
@@ -218,7 +221,8 @@ struct quire_region_config {
 	uint32_t size; /* set by quire_region_config_init() */
 	uint32_t flags; /* QUIRE_REGION_* */
 	void *addr; /* where the CPU sees it, a multiple of the page size; NULL: it does not */
-	uint64_t base; /* its address in whatever space matters (physical, I/O, file): see below */
+	/* Its address in whatever space matters (physical, I/O, file); with addr only by the flag. */
+	uint64_t base;
 	uint64_t bytes; /* length, a multiple of the page size, at least one page */
 	uint64_t cookie; /* the user's own: buffer index, memory key, file descriptor */
 	uint32_t zone; /* zone it belongs to, below max_zones */

@@ -288,7 +288,8 @@ int qi_plan_make(const struct quire_config *user, const char *call, struct qi_pl
 	if (user == NULL)
 		return qi_refuse_config(&reporter, call, -QUIRE_EINVAL,
 					"config is NULL; pass one made by quire_config_init()");
-	if (user->size >= QI_FIRST_CONFIG) {
+	/* Only a structure that says a size it can have may tell where reports go. */
+	if (user->size >= QI_FIRST_CONFIG && user->size <= MAX_SIZE) {
 		reporter.report = user->report;
 		reporter.context = user->report_context;
 	}

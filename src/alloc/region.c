@@ -13,6 +13,21 @@ void quire_region_config_init_sized(struct quire_region_config *config, size_t s
 	config->size = (uint32_t)size;
 }
 
+/* A mapped region's base is its addr, unless the flag says that base means something else. */
+static int settle_base(const struct quire *q, struct quire_region_config *config)
+{
+	if (config->addr == NULL || (config->flags & QUIRE_REGION_BASE) != 0)
+		return 0;
+	if (config->base != 0 && config->base != (uintptr_t)config->addr)
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"base is %x and addr %x, and flags do not have QUIRE_REGION_BASE; set it, or "
+			"leave base 0",
+			config->base, QI_U((uintptr_t)config->addr));
+	config->base = (uintptr_t)config->addr;
+	return 0;
+}
+
 static int check_bytes(const struct quire *q, const struct quire_region_config *config)
 {
 	uint64_t page = qi_page_bytes(q);
@@ -20,7 +35,7 @@ static int check_bytes(const struct quire *q, const struct quire_region_config *
 	if (config->bytes == 0 || config->bytes % page != 0)
 		return qi_refuse(
 			q, add_call, -QUIRE_EINVAL,
-			"bytes is %u, not a multiple of the page size %u, at least one page",
+			"bytes is %u; pass a multiple of the page size %u, at least one page",
 			config->bytes, page);
 	if ((uintptr_t)config->addr % page != 0)
 		return qi_refuse(
@@ -29,14 +44,16 @@ static int check_bytes(const struct quire *q, const struct quire_region_config *
 			"its first bytes",
 			QI_U((uintptr_t)config->addr), page);
 	if (config->base % page != 0)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "base %x is not a multiple of the page size %u", config->base,
-				 page);
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"base %x is not a multiple of the page size %u; leave out its first bytes",
+			config->base, page);
 	if (config->base + (config->bytes - 1) < config->base ||
 	    (uintptr_t)config->addr + (config->bytes - 1) < (uintptr_t)config->addr)
-		return qi_refuse(q, add_call, -QUIRE_EINVAL,
-				 "base %x (or addr %x) and %u bytes run past 2^64", config->base,
-				 QI_U((uintptr_t)config->addr), config->bytes);
+		return qi_refuse(
+			q, add_call, -QUIRE_EINVAL,
+			"base %x (or addr %x) and %u bytes run past 2^64; pass fewer bytes",
+			config->base, QI_U((uintptr_t)config->addr), config->bytes);
 	return 0;
 }
 
@@ -195,9 +212,9 @@ int quire_region_add(struct quire *q, const struct quire_region_config *user,
 			      user);
 	if (error != 0)
 		return error;
-	if (config.addr != NULL && (config.flags & QUIRE_REGION_BASE) == 0)
-		config.base = (uintptr_t)config.addr;
-	error = check_bytes(q, &config);
+	error = settle_base(q, &config);
+	if (error == 0)
+		error = check_bytes(q, &config);
 	if (error == 0)
 		error = check_place(q, &config);
 	return error != 0 ? error : add(q, &config, handle);

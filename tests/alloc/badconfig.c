@@ -357,10 +357,27 @@ static void test_callback_may_use_the_instance(const struct qt_param *param)
 	qt_assert_ok(quire_destroy(reporting));
 }
 
+/* Whatever lies on the stack where quire_config_init() was forgotten, nothing of it is called. */
+static void test_config_never_initialised(const struct qt_param *param)
+{
+	struct quire_config config;
+	size_t bytes = 0;
+	struct quire *q = NULL;
+
+	(void)param;
+	for (int byte = 0; byte < 256; byte += 15) {
+		memset(&config, byte, sizeof(config));
+		qt_assert_err(quire_metadata_size(&config, &bytes), EINVAL);
+		qt_assert_err(quire_create(&config, &q), EINVAL);
+		assert_null(q);
+	}
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
 		QT_TEST(config_of_a_smaller_size),
+		QT_TEST(config_never_initialised),
 		QT_TEST(config_of_a_larger_size),
 		QT_TEST(unknown_flags),
 		QT_TEST(sizes_of_pages_and_instances),

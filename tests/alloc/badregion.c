@@ -85,6 +85,22 @@ static void test_alignment(const struct qt_param *param)
 	qt_end(&t);
 }
 
+/* Or the base that the program gave would be dropped without a word. */
+static void test_base_of_a_mapped_region_needs_its_flag(const struct qt_param *param)
+{
+	static char memory[3 * 4096];
+	struct quire_region_config config;
+	struct qt t;
+
+	open_empty(&t, param);
+	config = unmapped(BASE, 1);
+	config.addr = memory + (4096 - (uintptr_t)memory % 4096);
+	refused(&t, &config, EINVAL, "base", "QUIRE_REGION_BASE");
+	config.base = (uintptr_t)config.addr;
+	qt_assert_ok(quire_region_add(t.q, &config, NULL));
+	qt_end(&t);
+}
+
 static void test_zones_flags_and_structures(const struct qt_param *param)
 {
 	struct {
@@ -259,6 +275,7 @@ int main(void)
 	static const struct qt_test tests[] = {
 		QT_TEST(sizes),
 		QT_TEST(alignment),
+		QT_TEST(base_of_a_mapped_region_needs_its_flag),
 		QT_TEST(zones_flags_and_structures),
 		QT_TEST(null_arguments),
 		QT_TEST(overlapping_bases),

@@ -73,6 +73,24 @@ class Installed:
         )
         self.execute(program, shared=not static)
 
+    def program_of_the_readme(self, source):
+        """The one whole C program in README.md, compiled as the line below it says."""
+        tap.need('gcc', 'pkg-config')
+        with open(os.path.join(source, 'README.md')) as readme:
+            programs = re.findall(r'^```c\n(.*?)^```', readme.read(), re.S | re.M)
+        tap.check(len(programs) == 1, f'README.md has {len(programs)} C programs, not 1')
+        lines = len(programs[0].splitlines())
+        tap.check(lines <= 20, f'the program in README.md has {lines} lines; at most 20')
+        with open(self.path('prog.c'), 'w') as file:
+            file.write(programs[0])
+        program = self.path('readme')
+        tap.run(
+            'gcc', '-Wall', '-Wextra', '-Werror', *self.flags('--cflags'), self.path('prog.c'),
+            '-o', program, *self.flags('--libs'),
+        )  # fmt: skip
+        output = tap.run(program, env={'LD_LIBRARY_PATH': self.libdir})
+        tap.check(output.startswith('32 pages of 4096 bytes'), f'it printed {output!r}')
+
     def by_sysroot(self):
         tap.need('gcc', 'pkg-config')
         environment = {'PKG_CONFIG_LIBDIR': self.pkgconfig, 'PKG_CONFIG_SYSROOT_DIR': self.root}
@@ -218,6 +236,10 @@ def main():
                     lambda: installed().by_pkg_config(
                         'g++', cxx, 'consumer.cc', 'cxx-static', static=True
                     ),
+                ),
+                (
+                    'the program of the README',
+                    lambda: installed().program_of_the_readme(args.source),
                 ),
                 ('pkg-config with a system root', lambda: installed().by_sysroot()),
                 ('CMake: find_package, shared, static, C++17', lambda: installed().by_cmake()),
