@@ -10,6 +10,8 @@
 #include "clock.h"
 #include "command.h"
 #include "demo/demo.h"
+#include "format.h"
+#include "machine.h"
 #include "parse.h"
 #include "region.h"
 #include "say.h"
@@ -90,6 +92,20 @@ static void parse(struct demo *demo, int argc, char **argv)
 		fail_usage("'%s' is not an option; options begin with --", argv[optind]);
 }
 
+/* All of the memory gets written: half of what can be had leaves the other programs alone. */
+static void check_memory(uint64_t bytes)
+{
+	uint64_t available = machine_available_bytes(), limit = available / 2;
+	char size[FORMAT_MAX], most[FORMAT_MAX], all[FORMAT_MAX];
+
+	if (!available || bytes <= limit)
+		return;
+	fail_usage("--size: %s is more than %s, half of the memory that is available (%s); give a "
+		   "smaller --size, such as %lluM",
+		   format_bytes(size, bytes), format_bytes(most, limit),
+		   format_bytes(all, available), (unsigned long long)(limit >> 20));
+}
+
 static unsigned int twice_the_cpus(void)
 {
 	long nr = sysconf(_SC_NPROCESSORS_ONLN);
@@ -111,6 +127,7 @@ int cmd_demo(int argc, char **argv)
 
 	say_command("quire demo");
 	parse(&demo, argc, argv);
+	check_memory(demo.memory.bytes);
 	region_map(&demo.memory, demo.memory.bytes);
 	held = demo_untouched(&demo);
 	held = demo_pace(&demo) && held;

@@ -27,6 +27,7 @@ struct info_options {
 	unsigned int nr_cpus;
 	uint32_t cache; /* enum quire_cache; the default: any */
 	const char *json; /* NULL, or where to */
+	const char *sized_by; /* the option that gave the one size; NULL: none did */
 };
 
 /* What one size costs. */
@@ -48,7 +49,7 @@ static void help(void)
 	       "  --bytes SIZE    the same as bytes of memory (K, M, G, T)\n"
 	       "  --cpus N        only for N CPUs with lists\n"
 	       "  --cache NAME    none, locked, pcp, magazine: required, never replaced\n"
-	       "  --json[=FILE]   JSON to FILE, or instead of the text\n"
+	       "  --json [FILE]   JSON to FILE, or instead of the text\n"
 	       "  --help          this text\n\n"
 	       "Examples:\n"
 	       "  quire info\n"
@@ -70,8 +71,12 @@ static uint32_t parse_cache(const char *text)
 	return values.value[0];
 }
 
-static void set_pages(struct info_options *options, uint64_t pages)
+static void set_pages(struct info_options *options, const char *name, uint64_t pages)
 {
+	if (options->sized_by && strcmp(options->sized_by, name) != 0)
+		fail_usage("%s and %s are two names of one size; give one of them",
+			   options->sized_by, name);
+	options->sized_by = name;
 	options->pages[0] = pages;
 	options->nr_pages = 1;
 }
@@ -87,14 +92,15 @@ static void set_bytes(struct info_options *options, const char *text)
 			"to %llu",
 			text, (unsigned long long)page,
 			(unsigned long long)(bytes + page - bytes % page));
-	set_pages(options, bytes >> PAGE_SHIFT);
+	set_pages(options, "--bytes", bytes >> PAGE_SHIFT);
 }
 
-static void set_option(struct info_options *options, int option)
+static void set_option(struct info_options *options, int option, int argc, char **argv)
 {
 	switch (option) {
 	case 'n':
-		set_pages(options, parse_count("--max-pages", optarg, 1, QUIRE_MAX_PAGES));
+		set_pages(options, "--max-pages",
+			  parse_count("--max-pages", optarg, 1, QUIRE_MAX_PAGES));
 		break;
 	case 'b':
 		set_bytes(options, optarg);
@@ -107,7 +113,7 @@ static void set_option(struct info_options *options, int option)
 		options->cache = parse_cache(optarg);
 		break;
 	case 'j':
-		options->json = optarg ? optarg : "-";
+		options->json = parse_json(argc, argv);
 		break;
 	case 'h':
 		help();
@@ -134,7 +140,7 @@ static void parse(struct info_options *options, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
 		if (option == ':' || option == '?')
 			parse_refuse(option, argv[optind - 1]);
-		set_option(options, option);
+		set_option(options, option, argc, argv);
 	}
 	if (optind < argc)
 		fail_usage("'%s' is not an option; options begin with --", argv[optind]);
@@ -184,8 +190,8 @@ static struct quire_info ask(const struct info_options *options, uint64_t pages,
 		fail("the cache '%s' is not to be had on this machine or in this version (%s)",
 		     quire_cache_name(options->cache), quire_strerror(error));
 	if (error)
-		fail("no instance for %llu pages and %u CPUs: %s", (unsigned long long)pages, cpus,
-		     quire_strerror(error));
+		fail("no instance for %llu page%s and %u CPU%s: %s", (unsigned long long)pages,
+		     format_plural(pages), cpus, format_plural(cpus), quire_strerror(error));
 	if (quire_info_get(q, &info) != 0 || quire_destroy(q) != 0)
 		fail("the library does not describe its own instance");
 	return info;
@@ -199,8 +205,9 @@ static struct cost find_cost(const struct info_options *options, uint64_t pages,
 	int error = quire_metadata_size(&config, &bytes);
 
 	if (error)
-		fail("the size for %llu pages and %u CPUs is not known: %s",
-		     (unsigned long long)pages, cpus, quire_strerror(error));
+		fail("the size for %llu page%s and %u CPU%s is not known: %s",
+		     (unsigned long long)pages, format_plural(pages), cpus, format_plural(cpus),
+		     quire_strerror(error));
 	cost.bytes = bytes;
 	cost.list_bytes = ask(options, pages, cpus).list_bytes;
 	return cost;
@@ -318,6 +325,7 @@ int cmd_info(int argc, char **argv)
 
 	say_command("quire info");
 	parse(&options, argc, argv);
+	report_open(options.json);
 	machine_look(&machine);
 	/* As a program would make it: the CPUs are the machine's unless others are asked for. */
 	info = ask(&options, options.nr_pages == 1 ? options.pages[0] : options.pages[2],

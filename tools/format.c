@@ -53,6 +53,23 @@ const char *format_short(char text[FORMAT_MAX], uint64_t number)
 	return text;
 }
 
+const char *format_limit(char text[FORMAT_MAX], uint64_t bytes)
+{
+	uint64_t unit = 1;
+
+	while (bytes / 1024 >= unit)
+		unit *= 1024;
+	/* Two decimals of the unit say it all. */
+	if (bytes % unit * 100 % unit == 0)
+		return format_bytes(text, bytes);
+	return format_short(text, bytes);
+}
+
+const char *format_plural(uint64_t nr)
+{
+	return nr == 1 ? "" : "s";
+}
+
 size_t format_fit(const char *text, size_t width)
 {
 	size_t length = strlen(text), end = width;

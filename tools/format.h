@@ -14,6 +14,12 @@ const char *format_count(char text[FORMAT_MAX], uint64_t count);
 /* 1073741824 as "1 GiB", 1536 as "1.5 KiB". */
 const char *format_bytes(char text[FORMAT_MAX], uint64_t bytes);
 
+/* The same where that is exact, else as options take it ("16776960M"): a limit is no estimate. */
+const char *format_limit(char text[FORMAT_MAX], uint64_t bytes);
+
+/* What makes a plural of a word: "s", or "" for 1. */
+const char *format_plural(uint64_t nr);
+
 /* 16384 as "16K" where that is exact, as options take it; else the digits. */
 const char *format_short(char text[FORMAT_MAX], uint64_t number);
 

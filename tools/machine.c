@@ -100,6 +100,21 @@ static void look_for_huge_pages(struct machine *machine)
 		  sizeof(machine->thp));
 }
 
+uint64_t machine_available_bytes(void)
+{
+	unsigned long long kib = 0;
+	char line[256];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	}
+	if (file)
+		fclose(file);
+	return (uint64_t)kib * 1024;
+}
+
 static unsigned int count_allowed(void)
 {
 	cpu_set_t set;

@@ -34,6 +34,9 @@ struct machine {
 
 void machine_look(struct machine *machine);
 
+/* Memory that can be had without swapping, as the system estimates it; 0: it does not say. */
+uint64_t machine_available_bytes(void);
+
 /* "PRIVATE_EXPEDITED, ..." of machine->membarrier, in a buffer of the caller. */
 const char *machine_membarrier_text(const struct machine *machine, char *text, size_t bytes);
 

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,7 @@ uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t
 		return number;
 	fail_usage(
 		"%s: '%s' is not a size from %s to %s; give bytes, or a number with K, M, G or T",
-		option, text, format_bytes(low, min), format_bytes(high, max));
+		option, text, format_limit(low, min), format_limit(high, max));
 }
 
 static void add_value(const char *option, struct values *values, uint32_t value, const char *item)
@@ -97,22 +98,39 @@ static void add_value(const char *option, struct values *values, uint32_t value,
 	values->value[values->nr++] = value;
 }
 
-/* A number, or a range "first-last". */
-static void add_counts(const char *option, char *item, uint32_t min, uint32_t max,
+/* A range "first-last"; what is refused is named whole. */
+static void read_range(const char *option, const char *item, uint32_t min, uint32_t max,
+		       uint64_t *first, uint64_t *last)
+{
+	char copy[TEXT_MAX], *dash;
+
+	strcpy(copy, item);
+	dash = strchr(copy, '-');
+	*dash = '\0';
+	if (!read_number(copy, first) || !read_number(dash + 1, last) || *first < min ||
+	    *last < min || *first > max || *last > max)
+		fail_usage("%s: '%s' is not a range of numbers from %u to %u", option, item, min,
+			   max);
+	if (*last < *first)
+		fail_usage("%s: the range %s runs backwards; write the smaller number first",
+			   option, item);
+}
+
+/* A number, or a range. A dash in front is a sign, and no number here has one. */
+static void add_counts(const char *option, const char *item, uint32_t min, uint32_t max,
 		       struct values *values)
 {
-	char *dash = strchr(item, '-');
 	uint64_t first, last;
+	char digits[FORMAT_MAX];
 
-	if (dash)
-		*dash = '\0';
-	first = parse_count(option, item, min, max);
-	last = dash ? parse_count(option, dash + 1, min, max) : first;
-	if (last < first)
-		fail_usage("%s: the range %s-%s runs backwards; write the smaller number first",
-			   option, item, dash + 1);
-	for (; first <= last; first++)
-		add_value(option, values, (uint32_t)first, item);
+	if (item[0] != '-' && strchr(item, '-'))
+		read_range(option, item, min, max, &first, &last);
+	else
+		first = last = parse_count(option, item, min, max);
+	for (; first <= last; first++) {
+		snprintf(digits, sizeof(digits), "%u", (uint32_t)first);
+		add_value(option, values, (uint32_t)first, digits);
+	}
 }
 
 static void add_word(const char *option, const char *item, const struct word *words,
@@ -136,7 +154,13 @@ static void add_word(const char *option, const char *item, const struct word *wo
 /* A copy of a list's text that strtok_r() may cut up. */
 static void copy_list(const char *option, const char *text, char copy[TEXT_MAX])
 {
-	if (strlen(text) >= TEXT_MAX)
+	size_t length = strlen(text);
+
+	if (length && (text[0] == ',' || text[length - 1] == ',' || strstr(text, ",,")))
+		fail_usage("%s: '%s' has a comma with no value beside it; give values with one "
+			   "comma between two",
+			   option, text);
+	if (length >= TEXT_MAX)
 		fail_usage("%s: the list is longer than %d characters; split it over several runs",
 			   option, TEXT_MAX - 1);
 	strcpy(copy, text);
@@ -147,13 +171,12 @@ void parse_counts(const char *option, const char *text, uint32_t min, uint32_t m
 {
 	char copy[TEXT_MAX], *item, *rest;
 
+	if (!*text)
+		fail_usage("%s: '' names no value; give numbers from %u to %u", option, min, max);
 	copy_list(option, text, copy);
 	values->nr = 0;
 	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
 		add_counts(option, item, min, max, values);
-	if (!values->nr)
-		fail_usage("%s: '%s' names no value; give numbers from %u to %u", option, text, min,
-			   max);
 }
 
 void parse_words(const char *option, const char *text, const struct word *words,
@@ -161,12 +184,23 @@ void parse_words(const char *option, const char *text, const struct word *words,
 {
 	char copy[TEXT_MAX], *item, *rest;
 
+	if (!*text)
+		fail_usage("%s: '' names no value; see the help for the values", option);
 	copy_list(option, text, copy);
 	values->nr = 0;
 	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
 		add_word(option, item, words, nr_words, values);
-	if (!values->nr)
-		fail_usage("%s: '%s' names no value; see the help for the values", option, text);
+}
+
+const char *parse_json(int argc, char **argv)
+{
+	const char *file = optarg;
+
+	if (!file && optind < argc && (argv[optind][0] != '-' || !argv[optind][1]))
+		file = argv[optind++];
+	if (file && !*file)
+		fail_usage("--json: the file's name is empty; give one, or - for standard output");
+	return file ? file : "-";
 }
 
 void parse_refuse(int result, const char *argument)

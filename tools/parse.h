@@ -34,6 +34,12 @@ void parse_counts(const char *option, const char *text, uint32_t min, uint32_t m
 void parse_words(const char *option, const char *text, const struct word *words,
 		 unsigned int nr_words, struct values *values);
 
+/*
+ * The file of --json, an option whose argument getopt_long() took for optional: "--json=FILE",
+ * "--json FILE", or "-" where the next argument is another option or none.
+ */
+const char *parse_json(int argc, char **argv);
+
 /* getopt_long() gave ':' or '?' for this argument: say which of its complaints it is. */
 _Noreturn void parse_refuse(int result, const char *argument);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <quire/quire.h>
 
@@ -12,6 +13,8 @@
 #include "say.h"
 
 enum { SCHEMA = 1, DIGITS = 7 };
+
+static FILE *report_file;
 
 void report_member(json_t *object, const char *name, json_t *member)
 {
@@ -118,20 +121,31 @@ static int dump(const json_t *report, FILE *out)
 	return fputc('\n', out) == EOF ? -1 : 0;
 }
 
+void report_open(const char *path)
+{
+	if (!path || strcmp(path, "-") == 0)
+		return;
+	report_file = fopen(path, "ae");
+	if (!report_file)
+		fail("--json: cannot write '%s' (%s); give another file, or -", path,
+		     strerror(errno));
+}
+
+/* A pipe or a device cannot be cut to nothing, and has nothing to cut. */
+static int empty(FILE *file)
+{
+	return ftruncate(fileno(file), 0) == 0 || errno == EINVAL ? 0 : -1;
+}
+
 void report_write(json_t *report, const char *path)
 {
-	FILE *out;
-
 	if (strcmp(path, "-") == 0) {
 		dump(report, stdout); /* a lost byte is noticed when the command ends */
 		json_decref(report);
 		return;
 	}
-	out = fopen(path, "we");
-	if (!out)
-		fail("--json: cannot write '%s' (%s); give another file, or -", path,
-		     strerror(errno));
-	if (dump(report, out) != 0 || fclose(out) != 0)
+	if (empty(report_file) != 0 || dump(report, report_file) != 0 || fclose(report_file) != 0)
 		fail("--json: '%s' could not be written to its end (%s)", path, strerror(errno));
+	report_file = NULL;
 	json_decref(report);
 }

@@ -28,7 +28,14 @@ void report_flag(json_t *object, const char *name, bool flag);
 /* An array or object; its reference is handed over. */
 void report_member(json_t *object, const char *name, json_t *member);
 
-/* To a file, or to standard output for "-"; ends the report. Without success the command ends. */
+/*
+ * Open the file that report_write() is for, so that a bad name is noticed before the work and not
+ * after it; what the file has stays until then. Nothing to do for NULL and "-". Without success the
+ * command ends.
+ */
+void report_open(const char *path);
+
+/* To the file that is open, or to standard output for "-"; ends the report. Without success the command ends. */
 void report_write(json_t *report, const char *path);
 
 #endif /* TOOL_REPORT_H */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PROGRESS_MAX = 128 };
+
 static const char *command_name = "quire";
 static bool progress_shown;
 
@@ -60,17 +62,30 @@ void fail_usage(const char *format, ...)
 	exit(EXIT_USAGE);
 }
 
+/* A terminal, and not one that is dumb or of no known kind. */
+static bool takes_escapes(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && *term && strcmp(term, "dumb") != 0;
+}
+
 void progress(const char *format, ...)
 {
+	static char shown[PROGRESS_MAX];
+	char text[PROGRESS_MAX];
 	va_list list;
 
-	if (!isatty(STDERR_FILENO))
+	if (!takes_escapes(STDERR_FILENO))
 		return;
 	va_start(list, format);
-	fputs("\r\033[K", stderr);
-	vfprintf(stderr, format, list);
-	fflush(stderr);
+	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
+	if (progress_shown && strcmp(text, shown) == 0)
+		return;
+	strcpy(shown, text);
+	fprintf(stderr, "\r\033[K%s", text);
+	fflush(stderr);
 	progress_shown = true;
 }
 
@@ -86,11 +101,10 @@ void progress_end(void)
 bool say_in_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
 
 	if (no_color && *no_color)
 		return false;
-	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+	return takes_escapes(STDOUT_FILENO);
 }
 
 bool say_result_written(void)

@@ -26,7 +26,10 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 __attribute__((format(printf, 1, 2))) _Noreturn void fail(const char *format, ...);
 __attribute__((format(printf, 1, 2))) _Noreturn void fail_usage(const char *format, ...);
 
-/* A line that overwrites itself, when standard error is a terminal; progress_end() removes it. */
+/*
+ * A line that overwrites itself, when standard error is a terminal that can do it; progress_end()
+ * removes it.
+ */
 __attribute__((format(printf, 1, 2))) void progress(const char *format, ...);
 void progress_end(void);
 

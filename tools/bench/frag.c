@@ -243,6 +243,22 @@ static void run_one(const struct bench_options *options, const struct instance_p
 	free(frag.held);
 }
 
+/* Batches that run: single calls have none but 1, whatever was asked for. */
+static struct values batches_of(const struct bench_options *options)
+{
+	struct values batches = { .nr = 0 };
+	unsigned int i;
+
+	for (i = 0; i < options->calls.nr; i++) {
+		uint32_t batch = options->calls.value[i] == CALLS_BULK ? options->batch.value[0]
+								       : 1;
+
+		if (!batches.nr || batches.value[0] != batch)
+			batches.value[batches.nr++] = batch;
+	}
+	return batches;
+}
+
 static void check_options(const struct bench_options *options)
 {
 	if (options->batch.nr > 1)
@@ -269,6 +285,7 @@ static void print(const struct bench_options *options, const struct table *table
 
 static int run(const struct bench_options *options)
 {
+	struct bench_options shown = *options;
 	struct instance_plan plan = { .nr_pages = options->nr_pages };
 	struct table table;
 	struct machine machine;
@@ -276,9 +293,11 @@ static int run(const struct bench_options *options)
 	unsigned int cache, check, calls;
 
 	check_options(options);
+	report_open(options->json);
+	shown.batch = batches_of(options);
 	machine_look(&machine);
 	report = report_new(bench_frag.name, &machine);
-	row_options(report_options(report), &bench_frag, options);
+	row_options(report_options(report), &bench_frag, &shown);
 	columns(&table);
 	for (cache = 0; cache < options->cache.nr; cache++) {
 		for (check = 0; check < options->check.nr; check++) {

@@ -67,12 +67,12 @@ static void check_room(const struct bench_options *options)
 			if (options->nr_pages - held >= 2 * need && (!random || held >= 2 * need))
 				continue;
 			fail_usage(
-				"--level %u holds %llu of %llu pages; %u threads with batches of "
+				"--level %u holds %llu of %llu pages; %u thread%s with batches of "
 				"%u want %llu free%s; give a larger --size or a smaller --batch",
 				options->level.value[level], (unsigned long long)held,
 				(unsigned long long)options->nr_pages, options->threads,
-				options->batch.value[batch], (unsigned long long)(2 * need),
-				random ? " and as many held" : "");
+				format_plural(options->threads), options->batch.value[batch],
+				(unsigned long long)(2 * need), random ? " and as many held" : "");
 		}
 	}
 }
@@ -197,11 +197,11 @@ static void print(const struct full *f)
 	char size[FORMAT_MAX], work[FORMAT_MAX];
 
 	printf("full: single pages of a region that is nearly full, what is free lies scattered\n"
-	       "region of %s, %u thread%s, pfn form; medians of %u run%s of %s pages each, times "
+	       "region of %s, %u thread%s, pfn form; medians of %u run%s of %s page%s each, times "
 	       "per page and thread\n\n",
 	       format_bytes(size, options->nr_pages << 12), options->threads,
 	       options->threads == 1 ? "" : "s", options->runs, options->runs == 1 ? "" : "s",
-	       format_count(work, options->work));
+	       format_count(work, options->work), format_plural(options->work));
 	table_print(&f->table, stdout, 0);
 }
 
@@ -212,6 +212,7 @@ static int run(const struct bench_options *options)
 	unsigned int cache, check;
 
 	check_room(options);
+	report_open(options->json);
 	machine_look(&machine);
 	f.report = report_new(bench_full.name, &machine);
 	row_options(report_options(f.report), &bench_full, options);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../clock.h"
+#include "../format.h"
 #include "../memory.h"
 #include "../say.h"
 #include "../stat.h"
@@ -34,9 +35,10 @@ uint64_t cell_repetitions(const struct cell *cell)
 static void check_enough(bool enough, const struct cell *cell)
 {
 	if (!enough)
-		fail("memory ran short with batches of %u blocks of order %u in %u threads; give a "
-		     "larger --size",
-		     cell->batch, cell->order, cell->threads);
+		fail("memory ran short with batches of %u block%s of order %u in %u thread%s; "
+		     "give a larger --size",
+		     cell->batch, format_plural(cell->batch), cell->order, cell->threads,
+		     format_plural(cell->threads));
 }
 
 /* Ticks, less what reading the clock added to them, in nanoseconds; never below 0. */

@@ -148,9 +148,7 @@ static void set_seed(struct bench_options *options, const char *name, const char
 
 static void set_json(struct bench_options *options, const char *name, const char *text)
 {
-	if (!*text)
-		fail_usage("%s: the file's name is empty; give one, or - for standard output",
-			   name);
+	(void)name;
 	options->json = text;
 }
 
@@ -181,8 +179,7 @@ static const struct entry entries[] = {
 	{ OPTION_ROUNDS, "rounds", "N", "rounds of freeing and allocating again", set_rounds },
 	{ OPTION_RUNS, "runs", "N", "runs of each row; their median is shown", set_runs },
 	{ OPTION_SEED, "seed", "N", "seed of the random order", set_seed },
-	{ OPTION_JSON, "json", "FILE", "write JSON to FILE; - means instead of the table",
-	  set_json },
+	{ OPTION_JSON, "json", "[FILE]", "JSON to FILE, or instead of the table", set_json },
 };
 
 /* Append the names or numbers of a list: "single,bulk". */
@@ -297,6 +294,13 @@ static void help(const struct bench *bench, const struct bench_options *defaults
 	printf("  %-16s %s\n\nExamples:\n%s", "--help", "this text", bench->examples);
 }
 
+static int argument_of(const struct entry *entry)
+{
+	if (entry->bit == OPTION_JSON)
+		return optional_argument;
+	return entry->value ? required_argument : no_argument;
+}
+
 /* getopt_long()'s table of what this bench accepts; returned values are FIRST_OPTION + entry. */
 static void long_options(const struct bench *bench, struct option *table)
 {
@@ -304,19 +308,29 @@ static void long_options(const struct bench *bench, struct option *table)
 
 	for (i = 0; i < NR(entries); i++) {
 		if (bench->accepts & entries[i].bit)
-			*table++ = (struct option){ entries[i].name,
-						    entries[i].value ? required_argument
-								     : no_argument,
-						    NULL, FIRST_OPTION + (int)i };
+			*table++ = (struct option){ entries[i].name, argument_of(&entries[i]), NULL,
+						    FIRST_OPTION + (int)i };
 	}
 	*table++ = (struct option){ "help", no_argument, NULL, 'h' };
 	*table = (struct option){ 0 };
+}
+
+/* Two names of one value: the entry that was given last time stands in by_size. */
+static void check_size_once(const struct entry *entry, const struct entry **by_size)
+{
+	if (entry->bit != OPTION_SIZE)
+		return;
+	if (*by_size && *by_size != entry)
+		fail_usage("--%s and --%s are two names of the region's size; give one of them",
+			   (*by_size)->name, entry->name);
+	*by_size = entry;
 }
 
 void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv)
 {
 	const struct bench_options defaults = *options;
 	struct option table[NR(entries) + 2];
+	const struct entry *entry, *by_size = NULL;
 	char name[32];
 	int result;
 
@@ -330,8 +344,11 @@ void bench_parse(const struct bench *bench, struct bench_options *options, int a
 		}
 		if (result < FIRST_OPTION)
 			parse_refuse(result, argv[optind - 1]);
-		snprintf(name, sizeof(name), "--%s", entries[result - FIRST_OPTION].name);
-		entries[result - FIRST_OPTION].set(options, name, optarg);
+		entry = &entries[result - FIRST_OPTION];
+		check_size_once(entry, &by_size);
+		snprintf(name, sizeof(name), "--%s", entry->name);
+		entry->set(options, name,
+			   entry->bit == OPTION_JSON ? parse_json(argc, argv) : optarg);
 	}
 	if (optind < argc)
 		fail_usage("'%s' is not an option; options begin with --", argv[optind]);

@@ -85,9 +85,9 @@ static uint64_t region_pages(const struct bench_options *options)
 		return pages;
 	fail_usage("--batch %u, --order %u and --threads %u take %s at once, %s %s; ask for less%s",
 		   largest(&options->batch), largest(&options->order), options->threads,
-		   format_bytes(text, need << 12),
+		   format_limit(text, need << 12),
 		   options->nr_pages ? "the region has" : "a region has at most",
-		   format_bytes(room, (options->nr_pages ? pages : QUIRE_MAX_PAGES) << 12),
+		   format_limit(room, (options->nr_pages ? pages : QUIRE_MAX_PAGES) << 12),
 		   options->nr_pages ? ", or a larger --size" : "");
 }
 
@@ -226,7 +226,8 @@ static void print(const struct pagealloc *p, uint64_t nr_pages)
 	printf("region of %s; medians of %u run%s", format_bytes(size, nr_pages << 12),
 	       options->runs, options->runs == 1 ? "" : "s");
 	if (!options->whole)
-		printf(" of %s blocks each", format_count(work, options->work));
+		printf(" of %s block%s each", format_count(work, options->work),
+		       format_plural(options->work));
 	printf(", times per page of 4 KiB and thread\n\n");
 	table_print(&p->table, stdout, 0);
 }
@@ -253,6 +254,7 @@ static int run(const struct bench_options *given)
 
 	choose_batches(&options);
 	options.nr_pages = region_pages(&options);
+	report_open(options.json);
 	machine_look(&machine);
 	prepare(&p, &machine);
 	for (cache = 0; cache < options.cache.nr; cache++) {

@@ -26,6 +26,7 @@ struct conserve {
 	const struct demo *demo;
 	struct quire *q;
 	struct worker *workers;
+	struct worker_shift shift;
 	uint64_t nr_drains;
 	uint64_t nr_drained;
 };
@@ -57,27 +58,33 @@ static void start_workers(struct conserve *c)
 	size_t share = (size_t)(c->demo->memory.bytes / DEMO_PAGE_BYTES) * 4 / 5 / c->demo->threads;
 	unsigned int i;
 
+	if (pthread_barrier_init(&c->shift.begin, NULL, c->demo->threads + 1) != 0)
+		fail("no barrier for %u threads", c->demo->threads + 1);
 	c->workers = need_zeroed(c->demo->threads, sizeof(*c->workers));
 	for (i = 0; i < c->demo->threads; i++)
-		worker_start(&c->workers[i], c->q, i, c->demo->seed, share);
+		worker_start(&c->workers[i], c->q, i, c->demo->seed, share, &c->shift);
+	c->shift.end = now_ns() + c->demo->seconds * UINT64_C(1000000000);
+	pthread_barrier_wait(&c->shift.begin);
 }
 
 /* Drain one CPU after the other, then all, and again, while the workers work. */
-static void drain_until(struct conserve *c, uint64_t end)
+static void drain_until_end(struct conserve *c)
 {
 	struct quire_info info = { .size = sizeof(info) };
 	const struct timespec pause = { .tv_nsec = 200000 };
 	int cpu = QUIRE_ALL_CPUS;
+	uint64_t now = now_ns(), end = c->shift.end;
 
 	if (quire_info_get(c->q, &info) != 0)
 		fail("the library does not describe its own instance");
-	while (now_ns() < end) {
+	do {
 		c->nr_drained += quire_drain(c->q, cpu, 0);
 		c->nr_drains++;
 		cpu = cpu + 1 < (int)info.nr_cpus ? cpu + 1 : QUIRE_ALL_CPUS;
-		progress("%.0f s left", (double)(end - now_ns()) / 1e9);
+		progress("%.0f s left", now < end ? (double)(end - now) / 1e9 : 0);
 		nanosleep(&pause, NULL);
-	}
+		now = now_ns();
+	} while (now < end);
 	progress_end();
 }
 
@@ -127,6 +134,8 @@ static bool finish(struct conserve *c)
 
 	for (i = 0; i < c->demo->threads; i++)
 		worker_stop(&c->workers[i]);
+	for (i = 0; i < c->demo->threads; i++)
+		worker_join(&c->workers[i]);
 	sum = sum_figures(c);
 	demo_line("calls", "%s by threads; %s pages allocated in %s signals",
 		  format_count(calls, sum.nr_calls), format_count(pages, sum.nr_signal_pages),
@@ -149,11 +158,12 @@ bool demo_conserve(const struct demo *demo)
 	struct conserve c = { .demo = demo, .q = make_instance(demo) };
 	bool held;
 
-	printf("\n4. Conservation: %u threads, signal handlers, drains in a loop, %u s\n",
-	       demo->threads, demo->seconds);
+	printf("\n4. Conservation: %u thread%s, signal handlers, drains in a loop, %u s\n",
+	       demo->threads, format_plural(demo->threads), demo->seconds);
 	start_workers(&c);
-	drain_until(&c, now_ns() + demo->seconds * UINT64_C(1000000000));
+	drain_until_end(&c);
 	held = finish(&c);
+	pthread_barrier_destroy(&c.shift.begin);
 	free(c.workers);
 	return demo_verdict(held, held ? "no page lost, none handed out twice"
 				       : "pages are lost, doubled, or were never handed out");

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../clock.h"
 #include "../memory.h"
 #include "../say.h"
 #include "demo.h"
@@ -17,7 +18,12 @@
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
 
-enum { BULK_MAX = 32, LAST_WORD = DEMO_PAGE_BYTES / 8 - 1, STEPS_A_TARGET = 2000 };
+enum {
+	BULK_MAX = 32,
+	LAST_WORD = DEMO_PAGE_BYTES / 8 - 1,
+	STEPS_A_TARGET = 2000,
+	CALLS_A_LOOK = 64
+};
 
 #define TIMER_NS 500000L
 
@@ -86,6 +92,13 @@ static void release(struct worker *worker)
 	own->nr_bad += n - quire_free_bulk(worker->q, n, pages);
 }
 
+static bool is_over(const struct worker *worker)
+{
+	if (atomic_load_explicit(&worker->stopping, memory_order_relaxed))
+		return true;
+	return worker->nr_calls % CALLS_A_LOOK == 0 && now_ns() >= worker->shift->end;
+}
+
 /*
  * Walk towards a number of held pages that changes now and then, so that lists fill and run empty.
  */
@@ -95,7 +108,7 @@ static void work(struct worker *worker)
 	size_t target = own->max / 2;
 	bool grow;
 
-	while (!atomic_load_explicit(&worker->stopping, memory_order_relaxed)) {
+	while (!is_over(worker)) {
 		if (worker->nr_calls % STEPS_A_TARGET == 0)
 			target = rng_below(&own->rng, own->max);
 		grow = own->nr < own->max && rng_below(&own->rng, 4) < (own->nr < target ? 3 : 1);
@@ -176,6 +189,7 @@ static void *worker_main(void *argument)
 	timer_t timer;
 
 	me = worker;
+	pthread_barrier_wait(&worker->shift->begin);
 	timer = start_timer();
 	work(worker);
 	stop_timer(timer);
@@ -192,11 +206,12 @@ static void holder_begin(struct holder *holder, struct stamped *held, size_t max
 }
 
 void worker_start(struct worker *worker, struct quire *q, unsigned int number, uint64_t seed,
-		  size_t max_held)
+		  size_t max_held, struct worker_shift *shift)
 {
 	int error;
 
 	worker->q = q;
+	worker->shift = shift;
 	holder_begin(&worker->own, need_zeroed(max_held + BULK_MAX, sizeof(struct stamped)),
 		     max_held, seed, 2 * number);
 	holder_begin(&worker->handler, worker->handler_pages, WORKER_SIGNAL_PAGES, seed,
@@ -223,6 +238,10 @@ static void set_figures(struct worker *worker)
 void worker_stop(struct worker *worker)
 {
 	atomic_store_explicit(&worker->stopping, true, memory_order_relaxed);
+}
+
+void worker_join(struct worker *worker)
+{
 	pthread_join(worker->thread, NULL);
 	set_figures(worker);
 }

@@ -48,6 +48,16 @@ struct holder {
 	uint64_t nr_bad;
 };
 
+/*
+ * When workers work: none begins before all meet, with whoever started them, since early ones would
+ * keep the CPUs from the rest; and each looks at the clock itself, should it be long until somebody
+ * gets to stop it.
+ */
+struct worker_shift {
+	pthread_barrier_t begin;
+	uint64_t end; /* on the clock of now_ns(); set before its owner waits at begin */
+};
+
 struct worker {
 	pthread_t thread;
 	struct quire *q;
@@ -58,15 +68,20 @@ struct worker {
 	uint64_t nr_signals;
 	uint64_t nr_signal_pages;
 	atomic_bool stopping;
+	struct worker_shift *shift;
 	struct worker_figures figures; /* valid when stopped */
 };
 
 /* The worker holds at most max_held pages at a time, and a few more in its handler. */
 void worker_start(struct worker *worker, struct quire *q, unsigned int number, uint64_t seed,
-		  size_t max_held);
+		  size_t max_held, struct worker_shift *shift);
 
-/* Stop it; what it holds then stays held, and its figures are valid. */
+/*
+ * Tell it to stop, and wait until it has; what it holds then stays held, and its figures are valid.
+ * All are told before the first is waited for: those still at work would keep the CPUs from it.
+ */
 void worker_stop(struct worker *worker);
+void worker_join(struct worker *worker);
 
 /* Verify and free what it holds. */
 void worker_give_back(struct worker *worker);

@@ -91,6 +91,24 @@ for row in rows[-2:]:
     tap.check(row["free_huge"] >= 0.98 * row["possible_huge"],
               "frag: 98 % of the blocks are whole again in the end", row)
 
+for calls, batches in (("single", [1]), ("bulk", [16]), ("single,bulk", [1, 16])):
+    report = report_of("frag", "--size", "64M", "--rounds", "1", "--calls", calls, "--batch", "16")
+    tap.check(report["options"]["batch"] == batches, calls + ": the options name what ran",
+              report["options"])
+    tap.check({row["batch"] for row in report["rows"]} == set(batches),
+              calls + ": so do the rows")
+
+text = tap.run("bench", "pagealloc", "--batch", "1", "--work", "1", "--runs", "1").stdout
+tap.check("1 thread," in text and "1 run " in text and "1 block each" in text, "one is no plural",
+          text)
+
+# Progress into a terminal: with escapes where it knows them, else none.
+for term, wanted in (("xterm", True), ("dumb", False), ("", False), (None, False)):
+    text = tap.run_terminal(term, "bench", "pagealloc", "--batch", "1", "--work", "1", "--runs",
+                            "1")
+    tap.check("ns/page" in text and ("\033" in text) == wanted, "TERM %s: escapes" % term,
+              repr(text))
+
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "result.json")
     args = ["bench", "pagealloc", "--batch", "1,8", "--calls", "single,bulk", *QUICK]

@@ -40,4 +40,18 @@ other = tap.run("demo", "--size", "64M", "--operations", "1000", "--seconds", "1
 sums = re.search(r"checksum +([0-9a-f]{16}) before", other.stdout)
 tap.check(sums and sums.group(1) not in result.stdout, "another seed gives other contents",
           other.stdout)
+
+# Many more threads than CPUs must neither starve the drains nor outlive their time. It takes two
+# seconds; the bound leaves room for sanitizers.
+begin = time.monotonic()
+many = tap.run("demo", "--size", "16M", "--operations", "100", "--seconds", "1", "--threads", "256")
+tap.check(many.returncode == 0 and time.monotonic() - begin < 120,
+          "256 threads for a second: soon over", many.stdout, many.stderr)
+tap.check("\033" not in tap.run_terminal("dumb", "demo", "--size", "16M", "--operations", "100",
+                                         "--seconds", "1", "--threads", "1"),
+          "no escapes into a dumb terminal")
+text = tap.run_terminal("xterm", "demo", "--size", "16M", "--operations", "100", "--seconds", "2",
+                        "--threads", "1")
+tap.check(0 < text.count("s left") <= 4, "progress is drawn when it changes, not at every drain",
+          text.count("s left"))
 tap.done()

@@ -24,7 +24,22 @@ REFUSED = [
     (PAGEALLOC + ["--batch", ""], ["--batch"]),
     (PAGEALLOC + ["--batch", "1,2,1"], ["--batch", "'1'", "twice"]),
     (PAGEALLOC + ["--batch", "1-1000"], ["--batch", "32"]),
-    (PAGEALLOC + ["--batch", "-1"], ["--batch"]),
+    (PAGEALLOC + ["--batch", "-1"], ["--batch", "'-1'", "from 1 to 1048576"]),
+    (PAGEALLOC + ["--batch", "1,-1"], ["--batch", "'-1'"]),
+    (PAGEALLOC + ["--batch", "1-"], ["--batch", "'1-'", "from 1 to 1048576"]),
+    (PAGEALLOC + ["--order", "-1"], ["--order", "'-1'", "from 0 to 18"]),
+    (["bench", "full", "--level", "-1"], ["--level", "'-1'", "from 0 to 99"]),
+    (PAGEALLOC + ["--batch", "1,,2"], ["--batch", "'1,,2'", "comma"]),
+    (PAGEALLOC + ["--batch", "1,"], ["--batch", "'1,'", "comma"]),
+    (PAGEALLOC + ["--batch", ",1"], ["--batch", "',1'", "comma"]),
+    (PAGEALLOC + ["--calls", "single,"], ["--calls", "'single,'", "comma"]),
+    (PAGEALLOC + ["--batch", "0-2"], ["--batch", "'0-2'", "from 1 to 1048576"]),
+    (PAGEALLOC + ["--size", "1G", "--pages", "512"], ["--size", "--pages", "one of them"]),
+    (["bench", "frag", "--pages", "512", "--size", "1G"], ["--size", "--pages", "one of them"]),
+    (["info", "--bytes", "1G", "--max-pages", "512"], ["--bytes", "--max-pages", "one of them"]),
+    (["info", "--max-pages", "512", "--bytes", "1G"], ["--bytes", "--max-pages", "one of them"]),
+    (["info", "--bytes", "16T"], ["--bytes", "'16T'", "to 16776960M"]),
+    (["info", "--json="], ["--json", "empty"]),
     (PAGEALLOC + ["--batch", "1x"], ["--batch", "'1x'"]),
     (PAGEALLOC + ["--order", "19"], ["--order", "'19'", "0 to 18"]),
     (PAGEALLOC + ["--order", "4-1"], ["--order", "4-1"]),
@@ -62,6 +77,12 @@ REFUSED = [
     (["demo", "--seconds", "0"], ["--seconds", "'0'"]),
 ]
 
+# More than half of what is available; a machine that has it would fill it.
+with open("/proc/meminfo") as file:
+    available = [int(line.split()[1]) for line in file if line.startswith("MemAvailable:")]
+if available and available[0] < 2 << 30:
+    REFUSED.append((["demo", "--size", "1T"], ["--size", "1 TiB", "half", "smaller"]))
+
 for words, needles in REFUSED:
     name = "quire " + " ".join(words)
     result = tap.run(*words)
@@ -83,10 +104,31 @@ for cache in ("none", "locked", "pcp", "magazine"):
         tap.check(refused and result.stdout == "", cache + ": refused, nothing ran",
                   result.stderr, result.stdout)
 
+# A file that cannot be written is found before the work: this one would take hours.
+LONG = ["--runs", "10000", "--work", "64M"]
 with tempfile.TemporaryDirectory() as folder:
-    result = tap.run(*PAGEALLOC, "--batch", "1", "--runs", "1", "--json", folder + "/no/such/file")
-    tap.check(result.returncode == 1 and "/no/such/file" in result.stderr,
-              "a result that cannot be written is an error", result.stderr)
+    for words in (PAGEALLOC + LONG + ["--json"], ["bench", "full"] + LONG + ["--json"],
+                  ["bench", "frag", "--rounds", "1000000", "--json"], ["info", "--json"]):
+        result = tap.run(*words, folder + "/no/such/file", timeout=30)
+        tap.check(result.returncode == 1 and "/no/such/file" in result.stderr and
+                  result.stdout == "", " ".join(words) + ": refused before the work",
+                  result.stderr)
+
+    # One spelling for all; what an earlier run left in the file goes.
+    path = folder + "/result.json"
+    with open(path, "w") as file:
+        file.write("x" * 100000)
+    for words in (["info"], PAGEALLOC + ["--batch", "1", "--runs", "1", "--work", "64"]):
+        for spelling in (["--json", path], ["--json=" + path]):
+            result = tap.run(*words, *spelling)
+            tap.check(result.returncode == 0 and result.stdout, "%s: exit status 0" % spelling,
+                      result.stderr)
+            with open(path) as file:
+                tap.check(json.load(file)["schema"] == 1, "%s: a whole report" % spelling)
+        for spelling in (["--json"], ["--json", "-"], ["--json=-"]):
+            result = tap.run(*words, *spelling)
+            tap.check(result.returncode == 0 and json.loads(result.stdout)["schema"] == 1,
+                      "%s: instead of the text" % spelling, result.stderr)
 
 with open("/dev/full", "w") as full:
     result = tap.run("info", stdout=full)
