@@ -33,23 +33,14 @@ struct conserve {
 
 static struct quire *make_instance(const struct demo *demo)
 {
-	struct quire_region_config region;
 	struct quire_config config;
-	struct quire *q;
+	struct quire *q = NULL;
 	int error;
 
 	quire_config_init(&config);
 	config.max_pages = demo->memory.bytes / DEMO_PAGE_BYTES;
 	error = quire_create(&config, &q);
-	if (!error) {
-		quire_region_config_init(&region);
-		region.addr = demo->memory.addr;
-		region.bytes = demo->memory.bytes;
-		error = quire_region_add(q, &region, NULL);
-	}
-	if (error)
-		fail("no instance over the program's memory: %s", quire_strerror(error));
-	return q;
+	return demo_register(demo, q, error);
 }
 
 /* Four fifths of all pages may be held, each worker's equal part of them. */

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <quire/quire.h>
+
 #include "../region.h"
 
 struct demo {
@@ -35,6 +37,9 @@ bool demo_mistake(const struct demo *demo);
 
 /* Threads, signal handlers and drains at once: no page is lost and none is handed out twice. */
 bool demo_conserve(const struct demo *demo);
+
+/* The demo's memory becomes q's region; error is that of making q. Without success the command ends. */
+struct quire *demo_register(const struct demo *demo, struct quire *q, int error);
 
 /* A line "   label   text", wrapped to DEMO_WIDTH columns, and one that ends with a verdict. */
 __attribute__((format(printf, 2, 3))) void demo_line(const char *label, const char *format, ...);

@@ -31,9 +31,8 @@ static void on_report(void *context, const struct quire_report *report)
 
 static struct quire *make_instance(const struct demo *demo, struct caught *caught)
 {
-	struct quire_region_config region;
 	struct quire_config config;
-	struct quire *q;
+	struct quire *q = NULL;
 	int error;
 
 	quire_config_init(&config);
@@ -41,15 +40,7 @@ static struct quire *make_instance(const struct demo *demo, struct caught *caugh
 	config.report = on_report;
 	config.report_context = caught;
 	error = quire_create(&config, &q);
-	if (!error) {
-		quire_region_config_init(&region);
-		region.addr = demo->memory.addr;
-		region.bytes = demo->memory.bytes;
-		error = quire_region_add(q, &region, NULL);
-	}
-	if (error)
-		fail("no instance over the program's memory: %s", quire_strerror(error));
-	return q;
+	return demo_register(demo, q, error);
 }
 
 /* Whether allocating and freeing work as ever. */

@@ -126,15 +126,11 @@ static uint64_t operate(struct holding *h, uint64_t nr_operations)
 	return done;
 }
 
-/*
- * An instance in a buffer of the program's, and the cost of it. NULL, and a diagnostic, without
- * success.
- */
+/* An instance in a buffer of the program's, and the cost of it. */
 static struct quire *make_instance(const struct demo *demo, void **buffer, size_t *bytes)
 {
-	struct quire_region_config region;
 	struct quire_config config;
-	struct quire *q;
+	struct quire *q = NULL;
 	int error;
 
 	quire_config_init(&config);
@@ -144,15 +140,7 @@ static struct quire *make_instance(const struct demo *demo, void **buffer, size_
 		*buffer = need_zeroed(*bytes, 1);
 		error = quire_init(&config, *buffer, *bytes, &q);
 	}
-	if (!error) {
-		quire_region_config_init(&region);
-		region.addr = demo->memory.addr;
-		region.bytes = demo->memory.bytes;
-		error = quire_region_add(q, &region, NULL);
-	}
-	if (error)
-		fail("no instance over the program's memory: %s", quire_strerror(error));
-	return q;
+	return demo_register(demo, q, error);
 }
 
 static void print_cost(const struct demo *demo, const struct quire *q, size_t bytes)
