@@ -98,7 +98,7 @@ enum quire_cache {
 	QUIRE_CACHE_DEFAULT = 0, /* the best one that the machine offers */
 	QUIRE_CACHE_NONE = 1, /* every request at the zone's lock */
 	QUIRE_CACHE_LOCKED = 2, /* per-CPU lists, each behind a lock that is only tried */
-	QUIRE_CACHE_PCP = 3, /* per-CPU lists in restartable sequences (not in this version) */
+	QUIRE_CACHE_PCP = 3, /* per-CPU lists in restartable sequences, without lock or atomic */
 	QUIRE_CACHE_MAGAZINE = 4, /* a few magazines behind spin locks (not in this version) */
 };
 
@@ -195,8 +195,9 @@ struct quire_config {
 	uint32_t check; /* enum quire_check */
 	uint32_t aids; /* QUIRE_AID_* */
 	/*
-	 * Most pages of one CPU's list, at most 2048; 0: chosen from max_pages. Lowered where all
-	 * lists together would hold more than 1/8 of max_pages; quire_info_get() has the outcome.
+	 * Most pages of one CPU's list, at most 2048; 0: chosen from max_pages, and adapting to use.
+	 * Lowered where all lists together would hold more than 1/8 of max_pages;
+	 * quire_info_get() has the outcome.
 	 */
 	uint32_t high;
 	uint32_t batch; /* pages moved between list and zone at once, 1 to 64; 0: chosen */
@@ -254,7 +255,8 @@ struct quire_info {
 	uint32_t check;
 	uint32_t page_shift;
 	uint32_t nr_cpus;
-	uint32_t high; /* most pages of one CPU's list; 0: lists are bypassed (tiny instance) */
+	uint32_t
+		high; /* most pages of one CPU's list, ever; 0: lists are bypassed (tiny instance) */
 	uint32_t batch;
 	uint32_t nr_stash;
 	uint32_t nr_depot; /* most batches in a zone's depot */
@@ -308,17 +310,19 @@ struct quire_stats {
 	uint64_t failures; /* requests that got less than they asked for (times) */
 	uint64_t bad_frees; /* frees refused (pages) */
 	uint64_t bad_calls; /* calls refused (times) */
+	uint64_t aborts; /* requests interrupted in a section, which began again (times) */
 };
 
 /* One CPU's list. */
 struct quire_cpu_stats {
 	uint32_t size; /* in: sizeof this structure; out: bytes filled */
 	uint32_t count; /* pages in it now */
-	uint32_t high;
+	uint32_t high; /* most pages, now; it adapts to use */
 	uint32_t batch;
 	uint64_t pops; /* pages handed out */
 	uint64_t pushes; /* pages put in */
 	uint64_t busy; /* times a request found it locked */
+	uint64_t aborts; /* times a request for it was interrupted in a section, and began again */
 };
 
 #ifdef __cplusplus

@@ -87,7 +87,7 @@ static int check_limits(struct qi_reporter *reporter, const char *call, struct q
 		{ "cache", &config->cache, 0, QUIRE_CACHE_MAGAZINE, QUIRE_CACHE_DEFAULT },
 		{ "require", &config->require, 0, QUIRE_CACHE_MAGAZINE, QUIRE_CACHE_DEFAULT },
 		{ "check", &config->check, 0, QUIRE_CHECK_STRICT, QUIRE_CHECK_ON },
-		{ "high", &config->high, 0, QI_LIST_MAX, 0 },
+		{ "high", &config->high, 0, QP_LIST_MAX, 0 },
 		{ "batch", &config->batch, 0, QI_SCRATCH, 0 },
 	};
 
@@ -123,30 +123,45 @@ static int check_flags(struct qi_reporter *reporter, const char *call,
 	return 0;
 }
 
-/* The preferred cache if this version has it, else the best one it has; require never gives way. */
+/* Whether this cache can be had, and why or why not. */
+static bool cache_offered(const struct quire_config *config, uint32_t cache, const char **why)
+{
+	switch (cache) {
+	case QUIRE_CACHE_NONE:
+	case QUIRE_CACHE_LOCKED:
+		*why = "it is always there";
+		return true;
+	case QUIRE_CACHE_PCP:
+		if ((config->flags & QUIRE_CONFIG_ONE_LIST) != 0) {
+			*why = "one list for all CPUs needs a lock; locked is the nearest";
+			return false;
+		}
+		return qp_sections_offered(why);
+	default:
+		*why = "it is not in this version; locked is the nearest";
+		return false;
+	}
+}
+
+/* The preferred cache if it can be had, else the nearest; require never gives way. */
 static int choose_cache(struct qi_reporter *reporter, const char *call, struct qi_plan *plan)
 {
 	struct quire_config *config = &plan->config;
 	uint32_t wanted = config->require != 0 ? config->require : config->cache;
+	uint32_t best = wanted == QUIRE_CACHE_DEFAULT ? QUIRE_CACHE_PCP : wanted;
+	bool offered = cache_offered(config, best, &plan->reason);
 
 	plan->asked = wanted;
-	if (wanted == QUIRE_CACHE_NONE || wanted == QUIRE_CACHE_LOCKED) {
-		plan->reason = config->require != 0 ? "required by the config"
-						    : "asked for by the config";
-		config->cache = wanted;
-		return 0;
-	}
-	if (config->require != 0)
+	if (!offered && config->require != 0)
 		return qi_refuse_config(
 			reporter, call, -QUIRE_EOPNOTSUPP,
-			"config.require is %s, which this version does not have; require locked or none, or set "
-			"config.cache to prefer a cache without requiring it",
-			quire_cache_name(wanted));
-	plan->reason =
-		wanted == QUIRE_CACHE_DEFAULT
-			? "the best cache of this version"
-			: "the cache asked for is not in this version; locked is the nearest";
-	config->cache = QUIRE_CACHE_LOCKED;
+			"config.require is %s, which cannot be had: %s; require that, or set config.cache "
+			"to prefer a cache without requiring it",
+			quire_cache_name(wanted), plan->reason);
+	config->cache = offered ? best : QUIRE_CACHE_LOCKED;
+	if (offered && wanted != QUIRE_CACHE_DEFAULT)
+		plan->reason = config->require != 0 ? "required by the config"
+						    : "asked for by the config";
 	return 0;
 }
 
@@ -170,23 +185,30 @@ static uint32_t default_high(uint64_t allowed)
  * Lists together hold at most 1/8 of the pages. A high above that is lowered, not refused: the same
  * program is to run on a machine with more CPUs.
  */
-static void choose_lists(struct quire_config *config)
+static void choose_lists(struct qi_plan *plan)
 {
+	struct quire_config *config = &plan->config;
 	uint64_t allowed;
 
 	if ((config->flags & QUIRE_CONFIG_ONE_LIST) != 0)
 		config->nr_cpus = 1;
 	allowed = list_allowance(config);
+	if (allowed > QP_LIST_MAX)
+		allowed = QP_LIST_MAX;
+	plan->base_high = config->high != 0 ? config->high : default_high(list_allowance(config));
 	if (config->cache == QUIRE_CACHE_NONE)
-		config->high = 0;
-	else if (config->high == 0)
-		config->high = default_high(allowed);
-	if (config->high > allowed)
+		plan->base_high = 0;
+	if (plan->base_high > allowed)
+		plan->base_high = (uint32_t)allowed;
+	/* The caller's own high is what it says; a chosen one may grow. */
+	if (config->high != 0 || plan->base_high == 0)
+		config->high = plan->base_high;
+	else
 		config->high = (uint32_t)allowed;
 	if (config->batch == 0)
 		config->batch = QI_SCRATCH;
-	if (config->high > 0 && config->batch > config->high / 4)
-		config->batch = config->high >= 4 ? config->high / 4 : 1;
+	if (plan->base_high > 0 && config->batch > plan->base_high / 4)
+		config->batch = plan->base_high >= 4 ? plan->base_high / 4 : 1;
 }
 
 static int choose_reserves(struct qi_reporter *reporter, const char *call,
@@ -248,9 +270,13 @@ static void lay_out(struct qi_plan *plan)
 	layout->block_region = place(&end, blocks * sizeof(uint16_t), 2);
 	layout->cleared = end;
 	layout->lists = end;
-	if (config->high > 0)
-		layout->lists = place(&end, config->nr_cpus * qi_front_list_bytes(config->high),
-				      2 * line);
+	layout->pcps = end;
+	if (config->high > 0) {
+		size_t nr_lists = (size_t)config->nr_cpus * qi_front_lists_of(config->cache);
+
+		layout->pcps = place(&end, config->nr_cpus * sizeof(struct qi_pcp), 2 * line);
+		layout->lists = place(&end, nr_lists * qi_list_bytes(config->high), 2 * line);
+	}
 	layout->depot = place(&end, (size_t)config->nr_depot * config->batch * sizeof(uint32_t), 4);
 	layout->total = end + 2 * line;
 }
@@ -301,7 +327,7 @@ int qi_plan_make(const struct quire_config *user, const char *call, struct qi_pl
 	if (error == 0)
 		error = choose_cache(&reporter, call, plan);
 	if (error == 0) {
-		choose_lists(config);
+		choose_lists(plan);
 		error = choose_reserves(&reporter, call, config);
 	}
 	if (error == 0)

@@ -17,6 +17,7 @@ struct qi_layout {
 	size_t block_region;
 	size_t state;
 	size_t cleared; /* everything before this is zero in a new instance */
+	size_t pcps;
 	size_t lists;
 	size_t depot;
 	size_t total; /* with slack for an unaligned buffer */
@@ -27,6 +28,7 @@ struct qi_plan {
 		config; /* no field is "the default" any more; nr_stash and nr_depot may be 0 */
 	uint32_t max_blocks;
 	uint32_t max_supers;
+	uint32_t base_high; /* where adaptive lists begin */
 	uint32_t asked; /* enum quire_cache, before the choice */
 	const char *reason; /* why this cache */
 	struct qi_layout layout;

@@ -18,8 +18,7 @@ static void before(struct qp_fork_link *link)
 	if (!qi_alive(q))
 		return;
 	qp_lock(&q->region_lock);
-	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++)
-		qi_list_lock(qi_front_list(&q->front, cpu));
+	qi_front_hold(&q->front);
 	for (uint32_t zone = 0; zone < q->space.nr_zones; zone++)
 		qp_lock(&q->space.zones[zone].lock);
 	qp_lock(&q->front.depot.lock);
@@ -30,8 +29,7 @@ static void unlock_all(struct quire *q)
 	qp_unlock(&q->front.depot.lock);
 	for (uint32_t zone = q->space.nr_zones; zone > 0; zone--)
 		qi_zone_release(&q->space, &q->space.zones[zone - 1]);
-	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++)
-		qi_list_release(qi_front_list(&q->front, cpu));
+	qi_front_let_go(&q->front);
 	qp_unlock(&q->region_lock);
 }
 

@@ -60,6 +60,16 @@ static void init_space(struct quire *q, unsigned char *start, const struct qi_pl
 		qi_zone_init(&space->zones[zone], zone, plan->config.nr_stash);
 }
 
+/*
+ * Normal requests leave so many pages in a list, and refill it instead: for those who may not wait.
+ */
+static uint32_t low_mark(const struct quire_config *config, uint32_t base_high)
+{
+	uint32_t low = config->batch / 4;
+
+	return low < base_high / 16 ? low : base_high / 16;
+}
+
 static void init_front(struct quire *q, unsigned char *start, const struct qi_plan *plan)
 {
 	const struct quire_config *config = &plan->config;
@@ -67,14 +77,19 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 
 	_Static_assert((int)QI_FRONT_NONE == (int)QUIRE_CACHE_NONE, "one numbering");
 	_Static_assert((int)QI_FRONT_LOCKED == (int)QUIRE_CACHE_LOCKED, "one numbering");
+	_Static_assert((int)QI_FRONT_PCP == (int)QUIRE_CACHE_PCP, "one numbering");
 	front->kind = config->cache;
 	front->nr_cpus = config->nr_cpus;
 	front->high = config->high;
-	front->batch = config->batch;
+	front->adapt.batch = config->batch;
+	front->adapt.base = plan->base_high;
+	front->adapt.low = low_mark(config, plan->base_high);
 	front->one_list = (config->flags & QUIRE_CONFIG_ONE_LIST) != 0;
-	front->noirq = (config->flags & QUIRE_CONFIG_NOIRQ) != 0;
+	front->noirq = config->cache == QUIRE_CACHE_LOCKED &&
+		       (config->flags & QUIRE_CONFIG_NOIRQ) != 0;
+	front->pcps = (void *)(start + plan->layout.pcps);
 	front->lists = start + plan->layout.lists;
-	front->list_bytes = qi_front_list_bytes(config->high);
+	front->list_bytes = qi_list_bytes(config->high);
 	front->space = &q->space;
 	front->home = &q->space.zones[0];
 	qi_depot_init(&front->depot, config->batch, config->nr_depot,
@@ -266,7 +281,7 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	known.page_shift = space->page_shift;
 	known.nr_cpus = q->front.nr_cpus;
 	known.high = q->front.high;
-	known.batch = q->front.batch;
+	known.batch = q->front.adapt.batch;
 	known.nr_stash = space->zones[0].nr_stash;
 	known.nr_depot = q->nr_depot;
 	known.nr_regions = atomic_load_explicit((_Atomic uint32_t *)&space->nr_regions,

@@ -20,15 +20,16 @@ static void add_zone(const struct qi_zone *zone, struct quire_stats *stats)
 	stats->stash_taken += qi_count_get(&zone->nr_stash_taken);
 }
 
-static void add_list(const struct qi_list *list, struct quire_stats *stats)
+static void add_pcp(const struct qi_pcp *pcp, struct quire_stats *stats)
 {
-	stats->free_lists += qi_list_count(list);
-	stats->list_pops += qi_count_get(&list->nr_pops);
-	stats->list_pushes += qi_count_get(&list->nr_pushes);
-	stats->refills += qi_count_get(&list->nr_refills);
-	stats->refill_pages += qi_count_get(&list->nr_refill_pages);
-	stats->overflows += qi_count_get(&list->nr_overflows);
-	stats->overflow_pages += qi_count_get(&list->nr_overflow_pages);
+	stats->free_lists += qi_pcp_count(pcp);
+	stats->list_pops += qi_pcp_pops(pcp);
+	stats->list_pushes += qi_pcp_pushes(pcp);
+	stats->refills += qi_count_get(&pcp->nr_refills);
+	stats->refill_pages += qi_count_get(&pcp->nr_refill_pages);
+	stats->overflows += qi_count_get(&pcp->nr_overflows);
+	stats->overflow_pages += qi_count_get(&pcp->nr_overflow_pages);
+	stats->aborts += qi_count_get(&pcp->nr_aborts);
 }
 
 static uint64_t whole_pageblocks(const struct qi_space *space)
@@ -59,8 +60,8 @@ static void gather(const struct quire *q, struct quire_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	for (uint32_t i = 0; i < q->space.nr_zones; i++)
 		add_zone(&q->space.zones[i], stats);
-	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++)
-		add_list(qi_front_list(front, cpu), stats);
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
+		add_pcp(&front->pcps[cpu], stats);
 	stats->free_depot = qi_depot_count(&front->depot);
 	stats->depot_in = qi_count_get(&front->depot.nr_in);
 	stats->depot_out = qi_count_get(&front->depot.nr_out);
@@ -95,7 +96,7 @@ int quire_stats_get(const struct quire *q, struct quire_stats *stats)
 int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *stats)
 {
 	struct quire_cpu_stats known = { 0 };
-	const struct qi_list *list;
+	const struct qi_pcp *pcp;
 
 	if (q == NULL)
 		return -QUIRE_EINVAL;
@@ -105,13 +106,14 @@ int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *
 		return qi_refuse_cpu(q, "quire_cpu_stats_get", cpu);
 	known.size = stats->size < sizeof(known) ? stats->size : (uint32_t)sizeof(known);
 	if (q->front.high > 0) {
-		list = qi_front_list(&q->front, (uint32_t)cpu);
-		known.count = qi_list_count(list);
-		known.high = list->high;
-		known.batch = list->batch;
-		known.pops = qi_count_get(&list->nr_pops);
-		known.pushes = qi_count_get(&list->nr_pushes);
-		known.busy = qi_count_get(&list->nr_busy);
+		pcp = &q->front.pcps[cpu];
+		known.count = qi_pcp_count(pcp);
+		known.high = qi_list_high(qi_pcp_live(pcp));
+		known.batch = q->front.adapt.batch;
+		known.pops = qi_pcp_pops(pcp);
+		known.pushes = qi_pcp_pushes(pcp);
+		known.busy = qi_count_get(&pcp->nr_busy);
+		known.aborts = qi_count_get(&pcp->nr_aborts);
 	}
 	memcpy(stats, &known, known.size);
 	return 0;

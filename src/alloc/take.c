@@ -109,8 +109,8 @@ static void drain_stash(struct quire *q, struct qi_zone *zone)
 
 void qi_drain_everything(struct quire *q)
 {
-	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++)
-		if (qi_list_count(qi_front_list(&q->front, cpu)) > 0)
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(&q->front); cpu++)
+		if (qi_pcp_count(&q->front.pcps[cpu]) > 0)
 			qi_front_drain_cpu(&q->front, cpu, 0);
 	qi_front_drain_depot(&q->front);
 	for (uint32_t i = 0; i < q->space.nr_zones; i++)

@@ -30,8 +30,8 @@ static uint64_t sum_of_arrivals(const struct quire *q)
 		sum += atomic_load((_Atomic uint64_t *)&zone->nr_given) +
 		       atomic_load((_Atomic uint64_t *)&zone->nr_deferred_ever);
 	}
-	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++)
-		sum += atomic_load(&qi_front_list(front, cpu)->nr_pushes);
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
+		sum += qi_pcp_pushes(&front->pcps[cpu]);
 	return sum + qi_count_get(&front->depot.nr_in);
 }
 

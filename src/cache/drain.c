@@ -1,5 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking pages out of other CPUs' lists, for everybody or for the caller. */
+/*
+ * Taking pages out of other CPUs' lists, for everybody or for the caller.
+ *
+ * 1. `locked`: wait for the list and pop from it. 2. `pcp`: nobody but its own CPU may touch a live
+ * list. So under the CPU's drain lock the idle list is opened, lp is set to it, and after the grace
+ * period (qp_fence_cpu()) the old one is the drainer's alone. Its pages never go back into a live
+ * list: the caller's own part first, then depot or zone. 3. A fence that fails leaves the CPU
+ * "unfenced": its owner goes on with the new list, and the old one keeps its pages until a later
+ * drain has fenced. Nothing is swapped back, as somebody may be inside either list. 4. Drains of one
+ * CPU merge: who waited for the lock while a drain began after his own request has had his drain.
+ */
 #include "cache/front.h"
 
 static void give_waiting(struct qi_front *front, uint32_t n, const uint32_t *pfns)
@@ -9,53 +19,188 @@ static void give_waiting(struct qi_front *front, uint32_t n, const uint32_t *pfn
 	qi_zone_unlock(front->space, front->home);
 }
 
-/* Up to want pages above keep. Waits for the list. */
-static uint32_t pop_above(struct qi_list *list, uint32_t keep, uint32_t want, uint32_t *pfns)
+static void count_drain(struct qi_front *front, uint64_t moved)
 {
-	/* Acquire: what a watch reads after this look is read after this. */
-	uint32_t count = atomic_load_explicit(&list->count, memory_order_acquire);
-	uint32_t n = 0;
+	qi_count_shared(&front->nr_drains, 1);
+	qi_count_shared(&front->nr_drained_pages, moved);
+}
 
-	if (count <= keep)
-		return 0;
-	qi_list_lock(list);
-	count = qi_list_count(list);
-	if (count > keep)
-		n = qi_list_pop_locked(list, count - keep < want ? count - keep : want, pfns);
-	qi_list_release(list);
-	return n;
+/* ---- Swapping lists ------------------------------------------------------------------------- */
+
+static struct qp_list *idle_list(const struct qi_pcp *pcp)
+{
+	return pcp->lists[qi_pcp_live(pcp) == pcp->lists[0]];
+}
+
+static uint32_t cpu_of(const struct qi_front *front, const struct qi_pcp *pcp)
+{
+	return (uint32_t)(pcp - front->pcps);
+}
+
+static bool fence_locked(struct qi_front *front, struct qi_pcp *pcp)
+{
+	if (pcp->unfenced && qp_fence_cpu(cpu_of(front, pcp))) {
+		qi_list_close(idle_list(pcp));
+		pcp->unfenced = false;
+	}
+	return !pcp->unfenced;
+}
+
+/* The owner goes on with an empty list, as long as it was when nobody had used it yet. */
+static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
+{
+	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
+	struct qp_list *idle = idle_list(pcp);
+	uintptr_t lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
+
+	qi_list_open(idle, &limits);
+	qi_pcp_reset(pcp, &front->adapt);
+	atomic_store_explicit(&pcp->lp, (uintptr_t)idle | (lp & QP_LP_TAGS), memory_order_release);
+	pcp->unfenced = true;
+}
+
+/* Whether a drain of the pages that are in the lists now has become ours to make. */
+static bool begin_drain(struct qi_pcp *pcp)
+{
+	uint32_t begun = atomic_load_explicit(&pcp->drains_begun, memory_order_acquire);
+
+	(void)qp_lock(&pcp->drain_lock);
+	if (atomic_load_explicit(&pcp->drains_begun, memory_order_relaxed) != begun &&
+	    !pcp->unfenced) {
+		qp_unlock(&pcp->drain_lock);
+		return false;
+	}
+	atomic_store_explicit(&pcp->drains_begun, begun + 1, memory_order_release);
+	return true;
+}
+
+/*
+ * The list to be emptied: everything that was in this CPU's lists, but for what a failed fence
+ * withholds; NULL if that is all. Two rounds if an old list was left unfenced.
+ */
+static struct qp_list *next_to_empty_locked(struct qi_front *front, struct qi_pcp *pcp)
+{
+	struct qp_list *idle;
+
+	if (!fence_locked(front, pcp))
+		return NULL;
+	idle = idle_list(pcp);
+	if (qi_header_count(qi_header(idle)) > 0)
+		return idle;
+	if (qi_header_count(qi_header(qi_pcp_live(pcp))) == 0)
+		return NULL;
+	swap_locked(front, pcp);
+	return fence_locked(front, pcp) ? idle_list(pcp) : NULL;
+}
+
+/* ---- Where the pages go --------------------------------------------------------------------- */
+
+struct drain {
+	struct qi_front *front;
+	uint32_t *mine; /* the caller's own request: filled first */
+	uint32_t want;
+	uint32_t got;
+	uint32_t keep; /* locked: pages that stay in the list */
+	uint32_t near; /* pcp: pages that may go to the depot, where their CPU finds them */
+	uint64_t given; /* pages for others */
+};
+
+static void dispose(struct drain *drain, uint32_t n, const uint32_t *pfns)
+{
+	struct qi_depot *depot = &drain->front->depot;
+	uint32_t mine = drain->want - drain->got < n ? drain->want - drain->got : n;
+
+	memcpy(drain->mine + drain->got, pfns, mine * sizeof(*pfns));
+	drain->got += mine;
+	pfns += mine;
+	n -= mine;
+	drain->given += n;
+	if (n == depot->batch && n <= drain->near && qi_depot_put(depot, pfns)) {
+		drain->near -= n;
+		return;
+	}
+	if (n > 0)
+		give_waiting(drain->front, n, pfns);
+}
+
+static void empty_locked(struct drain *drain, struct qp_list *list)
+{
+	uint32_t scratch[QI_SCRATCH];
+	uint32_t n;
+
+	while ((n = qi_list_pop_locked(list, 0, drain->front->adapt.batch, scratch)) > 0)
+		dispose(drain, n, scratch);
+}
+
+static void drain_by_swap(struct drain *drain, struct qi_pcp *pcp)
+{
+	struct qi_front *front = drain->front;
+	struct qp_list *list;
+
+	if (!begin_drain(pcp))
+		return;
+	qi_transit_begin(front->home);
+	for (int round = 0; round < 2; round++) {
+		bool stranded = pcp->unfenced;
+
+		list = next_to_empty_locked(front, pcp);
+		if (list == NULL)
+			break;
+		empty_locked(drain, list);
+		if (!stranded)
+			break;
+	}
+	qi_transit_end(front->home, drain->given > 0);
+	qp_unlock(&pcp->drain_lock);
 }
 
 /*
  * As many as it had when the drain began: an owner that keeps refilling it does not keep us here.
  */
-uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep)
+static void drain_by_lock(struct drain *drain, struct qi_pcp *pcp)
 {
 	uint32_t scratch[QI_SCRATCH];
-	struct qi_list *list;
-	uint64_t moved = 0;
-	uint32_t left;
+	uint32_t left = qi_pcp_count(pcp);
+	uint32_t n;
+
+	for (; left > drain->keep && (drain->want == 0 || drain->got < drain->want); left -= n) {
+		uint32_t most = drain->want > 0 ? drain->want - drain->got : left - drain->keep;
+
+		qi_transit_begin(drain->front->home);
+		qi_pcp_lock(pcp);
+		n = qi_list_pop_locked(qi_pcp_live(pcp), drain->keep,
+				       most < QI_SCRATCH ? most : QI_SCRATCH, scratch);
+		qi_pcp_release(pcp);
+		if (n > 0)
+			dispose(drain, n, scratch);
+		qi_transit_end(drain->front->home, n > 0 && drain->want == 0);
+		if (n == 0)
+			break;
+	}
+}
+
+static void drain_pcp(struct drain *drain, uint32_t cpu)
+{
+	struct qi_pcp *pcp = &drain->front->pcps[cpu];
+
+	if (drain->front->kind == QI_FRONT_PCP) {
+		drain->near = drain->want > 0 ? drain->front->high : drain->keep;
+		drain_by_swap(drain, pcp);
+	} else {
+		drain_by_lock(drain, pcp);
+	}
+}
+
+uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep)
+{
+	struct drain drain = { .front = front, .keep = keep };
 
 	if (front->high == 0)
 		return 0;
-	list = qi_front_list(front, cpu);
-	left = qi_list_count(list);
-	while (left > 0) {
-		uint32_t n;
-
-		qi_transit_begin(front->home);
-		n = pop_above(list, keep, left < QI_SCRATCH ? left : QI_SCRATCH, scratch);
-		if (n > 0)
-			give_waiting(front, n, scratch);
-		qi_transit_end(front->home, n > 0);
-		if (n == 0)
-			break;
-		left -= n;
-		moved += n;
-	}
-	qi_count_shared(&front->nr_drains, 1);
-	qi_count_shared(&front->nr_drained_pages, moved);
-	return moved;
+	if (qi_pcp_count(&front->pcps[cpu]) > keep)
+		drain_pcp(&drain, cpu);
+	count_drain(front, drain.given);
+	return drain.given;
 }
 
 uint64_t qi_front_drain_depot(struct qi_front *front)
@@ -95,27 +240,117 @@ static uint32_t claim_from_depot(struct qi_front *front, uint32_t want, uint32_t
 	return want;
 }
 
+/*
+ * What is left of a swapped list goes to the depot as far as it goes in, and serves the next claim
+ * or the list's own CPU.
+ */
 uint32_t qi_front_claim(struct qi_front *front, uint32_t want, uint32_t *pfns)
 {
-	uint32_t got = claim_from_depot(front, want, pfns);
+	struct drain drain = { .front = front, .mine = pfns, .want = want };
 
-	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus && got < want; cpu++) {
-		uint32_t n = pop_above(qi_front_list(front, cpu), 0, want - got, pfns + got);
+	drain.got = claim_from_depot(front, want, pfns);
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front) && drain.got < want; cpu++) {
+		uint32_t had = drain.got;
 
-		if (n > 0) {
-			qi_count_shared(&front->nr_drains, 1);
-			qi_count_shared(&front->nr_drained_pages, n);
-		}
-		got += n;
+		if (qi_pcp_count(&front->pcps[cpu]) == 0)
+			continue;
+		drain.given = 0;
+		drain_pcp(&drain, cpu);
+		if (drain.got > had || drain.given > 0)
+			count_drain(front, drain.got - had + drain.given);
 	}
-	return got;
+	return drain.got;
 }
 
 uint64_t qi_front_count_lists(const struct qi_front *front)
 {
 	uint64_t count = 0;
 
-	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++)
-		count += qi_list_count(qi_front_list(front, cpu));
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
+		count += qi_pcp_count(&front->pcps[cpu]);
 	return count;
+}
+
+/* ---- Closing lists -------------------------------------------------------------------------- */
+
+static void tag(struct qi_pcp *pcp, uintptr_t divert)
+{
+	uintptr_t lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
+
+	atomic_store_explicit(&pcp->lp, (lp & ~(uintptr_t)QP_LP_DIVERT) | divert,
+			      memory_order_release);
+}
+
+/*
+ * With the tag set no section begins; after the fence none is inside; so what the lists have then
+ * is all that they will ever have.
+ */
+static bool divert_locked(struct qi_front *front, struct qi_pcp *pcp)
+{
+	tag(pcp, QP_LP_DIVERT);
+	if (front->kind == QI_FRONT_PCP) {
+		if (!fence_locked(front, pcp) || !qp_fence_cpu(cpu_of(front, pcp))) {
+			tag(pcp, 0);
+			return false;
+		}
+		return true;
+	}
+	qi_pcp_lock(pcp);
+	qi_pcp_release(pcp);
+	return true;
+}
+
+bool qi_front_divert(struct qi_front *front, uint32_t cpu)
+{
+	struct drain drain = { .front = front };
+	struct qi_pcp *pcp;
+	bool closed;
+
+	if (front->high == 0)
+		return true;
+	pcp = &front->pcps[cpu];
+	(void)qp_lock(&pcp->drain_lock);
+	closed = pcp->nr_diverts > 0 || divert_locked(front, pcp);
+	pcp->nr_diverts += closed;
+	if (closed) {
+		qi_transit_begin(front->home);
+		for (unsigned int i = 0; i < 2 && pcp->lists[i] != NULL; i++)
+			empty_locked(&drain, pcp->lists[i]);
+		qi_transit_end(front->home, drain.given > 0);
+	}
+	qp_unlock(&pcp->drain_lock);
+	return closed;
+}
+
+void qi_front_undivert(struct qi_front *front, uint32_t cpu)
+{
+	struct qi_pcp *pcp;
+
+	if (front->high == 0)
+		return;
+	pcp = &front->pcps[cpu];
+	(void)qp_lock(&pcp->drain_lock);
+	if (--pcp->nr_diverts == 0)
+		tag(pcp, 0);
+	qp_unlock(&pcp->drain_lock);
+}
+
+/* ---- Fork ----------------------------------------------------------------------------------- */
+
+void qi_front_hold(struct qi_front *front)
+{
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++) {
+		(void)qp_lock(&front->pcps[cpu].drain_lock);
+		if (front->kind == QI_FRONT_LOCKED)
+			qi_pcp_lock(&front->pcps[cpu]);
+	}
+}
+
+void qi_front_let_go(struct qi_front *front)
+{
+	for (uint32_t cpu = qi_front_nr_lists(front); cpu > 0; cpu--) {
+		if (front->kind == QI_FRONT_LOCKED)
+			qi_pcp_release(&front->pcps[cpu - 1]);
+		qp_unlock(&front->pcps[cpu - 1].drain_lock);
+	}
 }

@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/front.h"
 
-size_t qi_front_list_bytes(uint32_t high)
-{
-	size_t bytes = sizeof(struct qi_list) + high * sizeof(uint32_t);
+enum {
+	/*
+	 * Interruptions of one request in a row: more are not bad luck, but somebody who stops this
+	 * thread at each instruction.
+	 */
+	MOST_ABORTS = 64,
+};
 
-	/* Two CPUs never share a line; nor a pair of lines, as the machine fetches them by two. */
-	return (bytes + 2 * QP_CACHE_LINE - 1) & ~(size_t)(2 * QP_CACHE_LINE - 1);
+static void init_pcp(struct qi_front *front, uint32_t cpu)
+{
+	struct qi_pcp *pcp = &front->pcps[cpu];
+	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
+	uint32_t nr = qi_front_lists_of(front->kind);
+
+	memset(pcp, 0, sizeof(*pcp));
+	pcp->drain_lock.rank = QP_RANK_PCP;
+	for (uint32_t i = 0; i < nr; i++) {
+		pcp->lists[i] = (struct qp_list *)(void *)(front->lists +
+							   (cpu * nr + i) * front->list_bytes);
+		qi_list_init(pcp->lists[i], front->high);
+	}
+	qi_list_open(pcp->lists[0], &limits);
+	atomic_store_explicit(&pcp->lp, (uintptr_t)pcp->lists[0], memory_order_relaxed);
+	qi_pcp_reset(pcp, &front->adapt);
 }
 
 void qi_front_init_lists(struct qi_front *front, bool shown)
 {
-	front->ready_take = front->kind == QI_FRONT_LOCKED && front->high > 0 && !front->noirq &&
-			    !shown;
-	front->ready_give = front->ready_take && front->space->nr_zones == 1;
-	for (uint32_t cpu = 0; front->high > 0 && cpu < front->nr_cpus; cpu++) {
-		struct qi_list *list = qi_front_list(front, cpu);
+	bool ready = front->kind != QI_FRONT_NONE && front->high > 0 && !front->noirq && !shown;
 
-		memset(list, 0, sizeof(*list));
-		list->high = front->high;
-		list->batch = front->batch;
-	}
+	front->ready_take = ready ? (uint8_t)front->kind : 0;
+	front->ready_give = ready && front->space->nr_zones == 1 ? (uint8_t)front->kind : 0;
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
+		init_pcp(front, cpu);
 }
 
 struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn)
@@ -32,15 +46,120 @@ struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn)
 	return &space->zones[space->regions[space->block_region[qi_block_of(pfn)] - 1].zone];
 }
 
-/* The list that this request may use, or NULL. */
-static struct qi_list *usable_list(const struct qi_front *front, bool may_wait)
+__attribute__((noinline)) void qi_front_left(struct qi_front *front, uint32_t why)
 {
-	if (front->kind != QI_FRONT_LOCKED || front->high == 0)
+	struct qi_pcp *pcp;
+
+	if (why == QP_STRANGER)
+		(void)qp_section_enter();
+	if (why != QP_ABORTED)
+		return;
+	pcp = qi_front_my_pcp(front);
+	if (pcp != NULL)
+		qi_count_shared(&pcp->nr_aborts, 1);
+}
+
+/* The lists that this request may use, or NULL. */
+static struct qi_pcp *usable_pcp(const struct qi_front *front, bool may_wait)
+{
+	if (front->high == 0)
+		return NULL;
+	if (front->kind == QI_FRONT_PCP && !qp_section_enter())
 		return NULL;
 	if (front->noirq && (!may_wait || qp_in_handler()))
 		return NULL;
-	return qi_front_my_list(front);
+	return qi_front_my_pcp(front);
 }
+
+/* ---- Pop and push, by kind ------------------------------------------------------------------ */
+
+static uint32_t pop_by_section(struct qi_front *front, bool to_low, uint32_t want, uint32_t *pfns)
+{
+	uint32_t scratch[QI_SCRATCH_ROOM];
+	uint32_t n = QP_ABORTED;
+
+	for (int i = 0; i < MOST_ABORTS && n == QP_ABORTED; i++) {
+		n = qp_pop_batch(front->pcps, front->nr_cpus, to_low, want, scratch);
+		if (n >= QP_LEFT)
+			qi_front_left(front, n);
+	}
+	if (n >= QP_LEFT)
+		return 0;
+	memcpy(pfns, scratch, n * sizeof(*pfns));
+	return n;
+}
+
+static struct qp_list *enter(struct qi_pcp *pcp)
+{
+	struct qp_list *list = qi_pcp_enter(pcp);
+
+	if (list == NULL)
+		qi_count_shared(&pcp->nr_busy, 1);
+	return list;
+}
+
+/* Up to want pages from this CPU's list, above its low mark if to_low. */
+static uint32_t pop(struct qi_front *front, struct qi_pcp *pcp, bool to_low, uint32_t want,
+		    uint32_t *pfns)
+{
+	struct qp_list *list;
+	uint32_t n;
+
+	if (front->kind == QI_FRONT_PCP)
+		return pop_by_section(front, to_low, want, pfns);
+	if (qi_pcp_count(pcp) == 0)
+		return 0;
+	list = enter(pcp);
+	if (list == NULL)
+		return 0;
+	n = qi_list_pop_locked(list, to_low ? qi_list_low(list) : 0, want, pfns);
+	qi_pcp_release(pcp);
+	return n;
+}
+
+enum push {
+	PUSHED,
+	PUSH_FULL,
+	PUSH_BUSY,
+};
+
+/* n == 1: the section for one page does not read beyond it. */
+static enum push push_by_section(struct qi_front *front, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t scratch[QI_SCRATCH_ROOM];
+	uint32_t pushed = QP_ABORTED;
+
+	if (n > 1)
+		memcpy(scratch, pfns, n * sizeof(*pfns));
+	for (int i = 0; i < MOST_ABORTS && pushed == QP_ABORTED; i++) {
+		if (n > 1)
+			pushed = qp_push_batch(front->pcps, front->nr_cpus, n, scratch);
+		else
+			pushed = qp_push_one(front->pcps, front->nr_cpus, pfns[0]);
+		if (pushed >= QP_LEFT)
+			qi_front_left(front, pushed);
+	}
+	if (pushed == QP_SHORT)
+		return PUSH_FULL;
+	return pushed < QP_LEFT ? PUSHED : PUSH_BUSY;
+}
+
+static enum push push(struct qi_front *front, struct qi_pcp *pcp, uint32_t n, const uint32_t *pfns)
+{
+	struct qp_list *list;
+	bool pushed;
+
+	if (front->kind == QI_FRONT_PCP)
+		return push_by_section(front, n, pfns);
+	list = enter(pcp);
+	if (list == NULL)
+		return PUSH_BUSY;
+	pushed = qi_list_push_locked(list, n, pfns);
+	qi_pcp_release(pcp);
+	return pushed ? PUSHED : PUSH_FULL;
+}
+
+/* ---- The places behind the lists ------------------------------------------------------------ */
 
 static uint32_t take_from_zone(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
 {
@@ -72,63 +191,83 @@ static void spill(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 	give_to_zone(front, front->home, n, pfns);
 }
 
-/* A batch for the list, of which the caller gets the first want. */
-static uint32_t refill(struct qi_front *front, struct qi_list *list, bool may_wait, uint32_t want,
+/* ---- Take ----------------------------------------------------------------------------------- */
+
+static uint32_t fetch(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+{
+	uint32_t n = qi_depot_get(&front->depot, may_wait, pfns);
+
+	if (n > 0)
+		return n;
+	return take_from_zone(front, may_wait, want < QI_SCRATCH ? want : QI_SCRATCH, pfns);
+}
+
+/* amount pages or more for the list, in batches, of which the caller gets the first want. */
+static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait, uint32_t want,
 		       uint32_t *pfns)
 {
 	uint32_t scratch[QI_SCRATCH];
-	uint32_t n;
-	uint32_t rest;
+	uint32_t amount = qi_pcp_refill_begin(pcp, &front->adapt);
+	uint32_t fetched = 0;
+	uint32_t got = 0;
+	bool stored = true;
 
 	qi_transit_begin(front->home);
-	n = qi_depot_get(&front->depot, may_wait, scratch);
-	if (n == 0)
-		n = take_from_zone(front, may_wait, want > list->batch ? want : list->batch,
-				   scratch);
-	if (want > n)
-		want = n;
-	rest = n - want;
-	memcpy(pfns, scratch, want * sizeof(*pfns));
-	if (rest > 0 && qi_list_push(list, rest, scratch + want) != QI_PUSHED)
-		spill(front, rest, scratch + want);
-	qi_transit_end(front->home, rest > 0);
-	qi_count_shared(&list->nr_refills, 1);
-	qi_count_shared(&list->nr_refill_pages, n);
-	return want;
-}
-
-uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
-{
-	struct qi_list *list = usable_list(front, may_wait);
-	uint32_t got;
-
-	if (list == NULL)
-		return take_from_zone(front, may_wait, want, pfns);
-	got = qi_list_pop(list, want, pfns);
-	while (got < want) {
-		uint32_t n = refill(front, list, may_wait, want - got, pfns + got);
+	if (amount < want)
+		amount = want;
+	while (fetched < amount && stored) {
+		uint32_t n = fetch(front, may_wait, amount - fetched, scratch);
+		uint32_t mine = want - got < n ? want - got : n;
 
 		if (n == 0)
 			break;
-		got += n;
+		memcpy(pfns + got, scratch, mine * sizeof(*pfns));
+		if (n > mine) {
+			stored = push(front, pcp, n - mine, scratch + mine) == PUSHED;
+			if (!stored)
+				spill(front, n - mine, scratch + mine);
+		}
+		fetched += n;
+		got += mine;
 	}
+	qi_transit_end(front->home, fetched > got);
+	qi_pcp_refill_end(pcp, fetched);
 	return got;
 }
+
+/* What is below the low mark is for those who may not wait, and for when there is nothing else. */
+uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+{
+	struct qi_pcp *pcp = usable_pcp(front, may_wait);
+	uint32_t got;
+
+	if (pcp == NULL)
+		return take_from_zone(front, may_wait, want, pfns);
+	got = pop(front, pcp, may_wait, want, pfns);
+	if (got < want)
+		got += refill(front, pcp, may_wait, want - got, pfns + got);
+	if (got < want)
+		got += pop(front, pcp, false, want - got, pfns + got);
+	return got;
+}
+
+/* ---- Give ----------------------------------------------------------------------------------- */
 
 /*
  * Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. No
  * more than a list's worth, whoever keeps pushing.
  */
-static void overflow(struct qi_front *front, struct qi_list *list)
+static void overflow(struct qi_front *front, struct qi_pcp *pcp)
 {
 	uint32_t scratch[QI_SCRATCH];
+	uint32_t high = qi_list_high(qi_pcp_live(pcp));
 	uint64_t moved = 0;
 
-	for (uint32_t most = list->high; moved < most && qi_list_count(list) > list->high / 2;) {
+	while (moved < high && qi_header_count(qi_header(qi_pcp_live(pcp))) > high / 2) {
 		uint32_t n;
 
 		qi_transit_begin(front->home);
-		n = qi_list_pop(list, list->batch, scratch);
+		n = pop(front, pcp, false, front->adapt.batch, scratch);
 		if (n > 0)
 			spill(front, n, scratch);
 		qi_transit_end(front->home, n > 0);
@@ -136,22 +275,34 @@ static void overflow(struct qi_front *front, struct qi_list *list)
 			break;
 		moved += n;
 	}
-	qi_count_shared(&list->nr_overflows, 1);
-	qi_count_shared(&list->nr_overflow_pages, moved);
+	qi_count_shared(&pcp->nr_overflows, 1);
+	qi_count_shared(&pcp->nr_overflow_pages, moved);
+}
+
+/* Make room and push again: by a longer list, or else by an overflow. */
+static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint32_t n,
+				const uint32_t *pfns)
+{
+	enum push pushed;
+
+	qi_pcp_overflow_begin(pcp, &front->adapt);
+	pushed = push(front, pcp, n, pfns);
+	if (pushed != PUSH_FULL)
+		return pushed;
+	overflow(front, pcp);
+	return push(front, pcp, n, pfns);
 }
 
 static void give_home(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
-	struct qi_list *list = usable_list(front, true);
+	struct qi_pcp *pcp = usable_pcp(front, true);
 
-	if (list != NULL && n <= list->high / 2) {
-		enum qi_push pushed = qi_list_push(list, n, pfns);
+	if (pcp != NULL && n <= front->high / 2) {
+		enum push pushed = push(front, pcp, n, pfns);
 
-		if (pushed == QI_PUSH_FULL) {
-			overflow(front, list);
-			pushed = qi_list_push(list, n, pfns);
-		}
-		if (pushed == QI_PUSHED)
+		if (pushed == PUSH_FULL)
+			pushed = push_into_full(front, pcp, n, pfns);
+		if (pushed == PUSHED)
 			return;
 	}
 	if (front->kind == QI_FRONT_NONE)
@@ -162,6 +313,8 @@ static void give_home(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 
 void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
+	if (n == 0) /* sections move at least one page */
+		return;
 	if (front->space->nr_zones == 1) {
 		give_home(front, n, pfns);
 		return;

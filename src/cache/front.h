@@ -6,6 +6,7 @@
  *	kind	take			give
  *	NONE	zone			zone, else deferred
  *	LOCKED	list, depot, zone	list, depot, zone, else deferred
+ *	PCP	the same, but lists are entered by sections (doc/sections.md) instead of a lock
  *
  * Lists and depot hold pages of the home zone alone. Refill and overflow move batches by way of the
  * caller's stack, announced as in transit. A give never waits and never fails.
@@ -14,23 +15,33 @@
 #define QI_CACHE_FRONT_H
 
 #include "cache/depot.h"
-#include "cache/list.h"
+#include "cache/pcp.h"
 
 enum qi_front_kind {
 	QI_FRONT_NONE = 1, /* the values of enum quire_cache */
 	QI_FRONT_LOCKED = 2,
+	QI_FRONT_PCP = 3,
+};
+
+enum {
+	QI_SCRATCH_ROOM = QI_SCRATCH + QP_SLACK, /* of scratch that batch sections work on */
 };
 
 struct qi_front {
 	/* constant */
-	uint32_t kind;
 	uint32_t nr_cpus;
-	uint32_t high; /* of every list; 0: lists are bypassed */
-	uint32_t batch;
+	/*
+	 * The kind, where normal requests for one page, or a batch, may use the fast cases below;
+	 * 0 where not.
+	 */
+	uint8_t ready_take;
+	uint8_t ready_give;
 	bool one_list; /* everybody uses list 0 */
 	bool noirq; /* handlers and those who may not wait go to the zone */
-	bool ready_take; /* normal requests for one page may use the fast cases below */
-	bool ready_give;
+	struct qi_pcp *pcps;
+	uint32_t kind;
+	uint32_t high; /* most pages of a list, ever; 0: lists are bypassed */
+	struct qi_adapt adapt;
 	unsigned char *lists;
 	size_t list_bytes; /* from one list to the next */
 	struct qi_space *space;
@@ -41,58 +52,124 @@ struct qi_front {
 	_Atomic uint64_t nr_drained_pages;
 };
 
-static inline struct qi_list *qi_front_list(const struct qi_front *front, uint32_t cpu)
+/* CPUs with lists, for loops over them. */
+static inline uint32_t qi_front_nr_lists(const struct qi_front *front)
 {
-	return (struct qi_list *)(void *)(front->lists + cpu * front->list_bytes);
+	return front->high > 0 ? front->nr_cpus : 0;
 }
 
-/* The list for this thread now, or NULL if its CPU has none. There are lists. */
-static inline struct qi_list *qi_front_my_list(const struct qi_front *front)
+/* The record for this thread now, a hint, or NULL if its CPU has none. There are lists. */
+static inline struct qi_pcp *qi_front_my_pcp(const struct qi_front *front)
 {
 	uint32_t cpu = front->one_list ? 0 : qp_cpu();
 
 	if (qp_unlikely(cpu >= front->nr_cpus))
 		return NULL;
-	return qi_front_list(front, cpu);
+	return &front->pcps[cpu];
+}
+
+/* A section left with nothing done: make this thread known, and count. */
+void qi_front_left(struct qi_front *front, uint32_t why);
+
+static inline uint32_t qi_front_take_one_locked(struct qi_front *front)
+{
+	struct qi_pcp *pcp = qi_front_my_pcp(front);
+	struct qp_list *list = pcp != NULL ? qi_pcp_enter(pcp) : NULL;
+	uint32_t pfn;
+
+	if (qp_unlikely(list == NULL))
+		return QI_NO_PFN;
+	pfn = qi_list_pop_one_locked(list);
+	qi_pcp_release(pcp);
+	return pfn;
+}
+
+static inline bool qi_front_give_one_locked(struct qi_front *front, uint32_t pfn)
+{
+	struct qi_pcp *pcp = qi_front_my_pcp(front);
+	struct qp_list *list = pcp != NULL ? qi_pcp_enter(pcp) : NULL;
+	bool pushed;
+
+	if (qp_unlikely(list == NULL))
+		return false;
+	pushed = qi_list_push_one_locked(list, pfn);
+	qi_pcp_release(pcp);
+	return pushed;
 }
 
 /*
- * Fast cases: one page from or to this CPU's list, where ready_take or ready_give says so.
+ * Fast cases: one page from or to this CPU's list, where ready_take or ready_give is not 0.
  * QI_NO_PFN or false: use the general ones.
  */
 static inline uint32_t qi_front_take_one(struct qi_front *front)
 {
-	struct qi_list *list = qi_front_my_list(front);
 	uint32_t pfn;
 
-	if (qp_unlikely(list == NULL || !qi_list_try(list)))
-		return QI_NO_PFN;
-	pfn = qi_list_pop_one_locked(list);
-	qi_list_release(list);
-	return pfn;
+	if (qp_unlikely(front->ready_take != QI_FRONT_PCP))
+		return qi_front_take_one_locked(front);
+	pfn = qp_pop_one(front->pcps, front->nr_cpus);
+	if (qp_likely(pfn < QP_LEFT))
+		return pfn;
+	qi_front_left(front, pfn);
+	return QI_NO_PFN;
 }
 
 static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 {
-	struct qi_list *list = qi_front_my_list(front);
-	bool pushed;
+	uint32_t pushed;
 
-	if (qp_unlikely(list == NULL || !qi_list_try(list)))
-		return false;
-	pushed = qi_list_push_one_locked(list, pfn);
-	qi_list_release(list);
-	return pushed;
+	if (qp_unlikely(front->ready_give != QI_FRONT_PCP))
+		return qi_front_give_one_locked(front, pfn);
+	pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
+	if (qp_likely(pushed < QP_LEFT))
+		return true;
+	qi_front_left(front, pushed);
+	return false;
 }
 
-/* Bytes from one list to the next for lists of that many slots. */
-size_t qi_front_list_bytes(uint32_t high);
+/* The same for up to want (<= QI_SCRATCH) pages; 0 or false: use the general ones. */
+static inline uint32_t qi_front_take_some(struct qi_front *front, uint32_t want, uint32_t *pfns)
+{
+	uint32_t n;
+
+	if (qp_unlikely(front->ready_take != QI_FRONT_PCP))
+		return 0;
+	n = qp_pop_batch(front->pcps, front->nr_cpus, true, want, pfns);
+	if (qp_likely(n < QP_LEFT))
+		return n;
+	qi_front_left(front, n);
+	return 0;
+}
+
+static inline bool qi_front_give_some(struct qi_front *front, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t pushed;
+
+	if (qp_unlikely(front->ready_give != QI_FRONT_PCP))
+		return false;
+	pushed = qp_push_batch(front->pcps, front->nr_cpus, n, pfns);
+	if (qp_likely(pushed < QP_LEFT))
+		return true;
+	qi_front_left(front, pushed);
+	return false;
+}
+
+/* Lists that each CPU of this kind has. */
+static inline uint32_t qi_front_lists_of(uint32_t kind)
+{
+	return kind == QI_FRONT_PCP ? 2 : 1;
+}
+
 /*
  * Set up the lists; the constants above are set, but for the ready ones. shown: somebody wants to
  * see each page on its way, so there are no fast cases.
  */
 void qi_front_init_lists(struct qi_front *front, bool shown);
 
-/* What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages. */
+/*
+ * What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages. pfns has room for
+ * QI_SCRATCH_ROOM if want is a batch's.
+ */
 uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
 
 /* Give n (<= QI_SCRATCH) pages of any zones. They are free by state. Never waits, never fails. */
@@ -105,8 +182,8 @@ void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int orde
 struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn);
 
 /*
- * cache/drain.c: may wait. Take pages out of one list until keep are left, or out of the depot; how
- * many.
+ * cache/drain.c: may wait. Take pages out of one CPU's lists until keep are left, or out of the
+ * depot; how many.
  */
 uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep);
 uint64_t qi_front_drain_depot(struct qi_front *front);
@@ -114,5 +191,17 @@ uint64_t qi_front_drain_depot(struct qi_front *front);
 uint32_t qi_front_claim(struct qi_front *front, uint32_t want, uint32_t *pfns);
 /* Pages in all lists. */
 uint64_t qi_front_count_lists(const struct qi_front *front);
+
+/*
+ * Close a CPU's lists: from a successful divert on until the undivert that matches it they stay
+ * empty, and requests go to depot and zone. They nest. false: the system refused, and nothing has
+ * changed. Both may wait.
+ */
+bool qi_front_divert(struct qi_front *front, uint32_t cpu);
+void qi_front_undivert(struct qi_front *front, uint32_t cpu);
+
+/* Hold all drains off, around fork; and what a child that inherits does first, alone. */
+void qi_front_hold(struct qi_front *front);
+void qi_front_let_go(struct qi_front *front);
 
 #endif /* QI_CACHE_FRONT_H */

@@ -1,68 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/list.h"
 
-void qi_list_lock(struct qi_list *list)
+size_t qi_list_bytes(uint32_t capacity)
 {
-	if (QI_DEBUG && qp_self() != 0 &&
-	    atomic_load_explicit(&list->owner, memory_order_relaxed) == qp_self())
-		qp_panic(
-			"a thread waits for a list that it is using: was a call that may wait made in "
-			"a signal handler?");
-	for (unsigned int attempt = 0; !qi_list_try(list); attempt++)
-		qp_yield(attempt);
+	size_t bytes = sizeof(struct qp_list) + (capacity + QP_SLACK) * sizeof(uint32_t);
+
+	/* Two CPUs never share a line; nor a pair of lines, as the machine fetches them by two. */
+	return (bytes + 2 * QP_CACHE_LINE - 1) & ~(size_t)(2 * QP_CACHE_LINE - 1);
 }
 
-uint32_t qi_list_pop_locked(struct qi_list *list, uint32_t want, uint32_t *pfns)
+void qi_list_init(struct qp_list *list, uint32_t capacity)
 {
-	uint32_t count = qi_list_count(list);
-	uint32_t n = want < count ? want : count;
-	const uint32_t *top = &list->slots[count];
-
-	for (uint32_t i = 0; i < n; i++)
-		pfns[i] = *--top;
-	atomic_store_explicit(&list->count, count - n, memory_order_relaxed);
-	qi_count(&list->nr_pops, n);
-	return n;
+	memset(list, 0, sizeof(*list));
+	list->capacity = capacity;
+	atomic_store_explicit(&list->header, QP_CLOSED, memory_order_relaxed);
 }
 
-bool qi_list_push_locked(struct qi_list *list, uint32_t n, const uint32_t *pfns)
+void qi_list_open(struct qp_list *list, const struct qi_limits *limits)
 {
-	uint32_t count = qi_list_count(list);
-	uint32_t *bottom = &list->slots[count];
+	uint32_t high = limits->high < list->capacity ? limits->high : list->capacity;
 
-	if (n > list->high || count > list->high - n)
-		return false;
-	for (uint32_t i = n; i > 0; i--)
-		*bottom++ = pfns[i - 1];
-	atomic_store_explicit(&list->count, count + n, memory_order_relaxed);
-	qi_count(&list->nr_pushes, n);
-	return true;
+	atomic_store_explicit(&list->high, high, memory_order_relaxed);
+	atomic_store_explicit(&list->low, limits->low, memory_order_relaxed);
+	qi_list_commit(list, qi_header(list) & ~QP_CLOSED);
 }
 
-uint32_t qi_list_pop(struct qi_list *list, uint32_t want, uint32_t *pfns)
+void qi_list_close(struct qp_list *list)
 {
+	qi_list_commit(list, qi_header(list) | QP_CLOSED);
+}
+
+uint32_t qi_list_pop_locked(struct qp_list *list, uint32_t keep, uint32_t want, uint32_t *pfns)
+{
+	uint64_t header = qi_header(list);
+	uint32_t count = qi_header_count(header);
 	uint32_t n;
 
-	if (qi_list_count(list) == 0)
+	if (count <= keep)
 		return 0;
-	if (!qi_list_try(list)) {
-		qi_count_shared(&list->nr_busy, 1);
-		return 0;
-	}
-	n = qi_list_pop_locked(list, want, pfns);
-	qi_list_release(list);
+	n = want < count - keep ? want : count - keep;
+	memcpy(pfns, &list->slots[count - n], n * sizeof(*pfns));
+	qi_list_commit(list, header + n * QP_POPPED_ONE);
 	return n;
 }
 
-enum qi_push qi_list_push(struct qi_list *list, uint32_t n, const uint32_t *pfns)
+bool qi_list_push_locked(struct qp_list *list, uint32_t n, const uint32_t *pfns)
 {
-	bool pushed;
+	uint64_t header = qi_header(list);
+	uint32_t count = qi_header_count(header);
 
-	if (!qi_list_try(list)) {
-		qi_count_shared(&list->nr_busy, 1);
-		return QI_PUSH_BUSY;
-	}
-	pushed = qi_list_push_locked(list, n, pfns);
-	qi_list_release(list);
-	return pushed ? QI_PUSHED : QI_PUSH_FULL;
+	if (count + n > qi_list_high(list))
+		return false;
+	memcpy(&list->slots[count], pfns, n * sizeof(*pfns));
+	qi_list_commit(list, header + n * QP_PUSHED_ONE);
+	return true;
 }

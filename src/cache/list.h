@@ -1,97 +1,99 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One CPU's list of free pages, behind a lock that its users only try: who fails goes to the zone.
- * Pages leave in the order in which they came in a batch, so ascending batches stay ascending: the
- * top of the stack is slot count - 1 and holds the first page of the batch pushed last.
+ * One list of free pages, worked on by whoever has it to himself: under the lock of `locked`, or, for
+ * `pcp`, where sections cannot be, in an idle list. The same steps as the sections, in C.
+ *
+ * A batch is taken from the top in the order in which it lies there, so a batch pushed ascending
+ * comes out ascending.
  */
 #ifndef QI_CACHE_LIST_H
 #define QI_CACHE_LIST_H
 
 #include "core/zone.h"
 
-enum {
-	QI_LIST_MAX = 2048, /* slots */
+_Static_assert((int)QI_SCRATCH == (int)QP_BATCH_MAX, "a section moves one scratch");
+
+/* Limits of a list as they are opened. */
+struct qi_limits {
+	uint32_t high;
+	uint32_t low;
 };
 
-/* Everything but the counters is protected by held; high and batch are constant. */
-struct qi_list {
-	_Atomic uint32_t held; /* 1: somebody uses the list */
-	_Atomic uintptr_t owner; /* who; debug builds only */
-	_Atomic uint32_t count;
-	uint32_t high; /* most pages; 0: nobody uses lists */
-	uint32_t batch;
-	_Atomic uint64_t nr_pops;
-	_Atomic uint64_t nr_pushes;
-	_Atomic uint64_t nr_busy; /* the ones below are written by anybody */
-	_Atomic uint64_t nr_refills;
-	_Atomic uint64_t nr_refill_pages;
-	_Atomic uint64_t nr_overflows;
-	_Atomic uint64_t nr_overflow_pages;
-	uint32_t slots[];
-};
-
-enum qi_push {
-	QI_PUSHED,
-	QI_PUSH_FULL,
-	QI_PUSH_BUSY,
-};
-
-static inline bool qi_list_try(struct qi_list *list)
+static inline uint64_t qi_header(const struct qp_list *list)
 {
-	if (atomic_load_explicit(&list->held, memory_order_relaxed) != 0 ||
-	    atomic_exchange_explicit(&list->held, 1, memory_order_acquire) != 0)
-		return false;
-	if (QI_DEBUG)
-		atomic_store_explicit(&list->owner, qp_self(), memory_order_relaxed);
-	return true;
+	return atomic_load_explicit((_Atomic uint64_t *)&list->header, memory_order_relaxed);
 }
 
-static inline void qi_list_release(struct qi_list *list)
+static inline uint32_t qi_header_count(uint64_t header)
 {
-	if (QI_DEBUG)
-		atomic_store_explicit(&list->owner, 0, memory_order_relaxed);
-	atomic_store_explicit(&list->held, 0, memory_order_release);
+	return (uint32_t)(header & QP_COUNT_MASK);
 }
 
-static inline uint32_t qi_list_count(const struct qi_list *list)
+static inline uint64_t qi_header_pushes(uint64_t header)
 {
-	return atomic_load_explicit((_Atomic uint32_t *)&list->count, memory_order_relaxed);
+	return ((header >> QP_OPS_SHIFT) + qi_header_count(header)) / 2;
 }
 
-/* For drains and fork, which wait. */
-void qi_list_lock(struct qi_list *list);
-
-/* Top page of a list that the caller has, or QI_NO_PFN. */
-static inline uint32_t qi_list_pop_one_locked(struct qi_list *list)
+static inline uint64_t qi_header_pops(uint64_t header)
 {
-	uint32_t count = qi_list_count(list);
+	return ((header >> QP_OPS_SHIFT) - qi_header_count(header)) / 2;
+}
 
-	if (qp_unlikely(count == 0))
+static inline uint32_t qi_list_high(const struct qp_list *list)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&list->high, memory_order_relaxed);
+}
+
+static inline uint32_t qi_list_low(const struct qp_list *list)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&list->low, memory_order_relaxed);
+}
+
+/*
+ * Release, as for a section's commit: whoever sees the count sees the slots.
+ */
+static inline void qi_list_commit(struct qp_list *list, uint64_t header)
+{
+	atomic_store_explicit(&list->header, header, memory_order_release);
+}
+
+/* Top page above the low mark, or QI_NO_PFN. */
+static inline uint32_t qi_list_pop_one_locked(struct qp_list *list)
+{
+	uint64_t header = qi_header(list);
+	uint32_t count = qi_header_count(header);
+	uint32_t pfn;
+
+	if (qp_unlikely(count <= qi_list_low(list)))
 		return QI_NO_PFN;
-	atomic_store_explicit(&list->count, count - 1, memory_order_relaxed);
-	qi_count(&list->nr_pops, 1);
-	return list->slots[count - 1];
+	pfn = list->slots[count - 1];
+	qi_list_commit(list, header + QP_POPPED_ONE);
+	return pfn;
 }
 
-static inline bool qi_list_push_one_locked(struct qi_list *list, uint32_t pfn)
+static inline bool qi_list_push_one_locked(struct qp_list *list, uint32_t pfn)
 {
-	uint32_t count = qi_list_count(list);
+	uint64_t header = qi_header(list);
+	uint32_t count = qi_header_count(header);
 
-	if (qp_unlikely(count >= list->high))
+	if (qp_unlikely(count >= qi_list_high(list)))
 		return false;
 	list->slots[count] = pfn;
-	atomic_store_explicit(&list->count, count + 1, memory_order_relaxed);
-	qi_count(&list->nr_pushes, 1);
+	qi_list_commit(list, header + QP_PUSHED_ONE);
 	return true;
 }
 
-/* Up to want pages; how many. */
-uint32_t qi_list_pop_locked(struct qi_list *list, uint32_t want, uint32_t *pfns);
-/* All n pages, or none if they do not fit below high. */
-bool qi_list_push_locked(struct qi_list *list, uint32_t n, const uint32_t *pfns);
+/* Bytes of a list with that many slots. */
+size_t qi_list_bytes(uint32_t capacity);
+/* An empty list, closed. */
+void qi_list_init(struct qp_list *list, uint32_t capacity);
+/* From idle to live, and back. It is empty. */
+void qi_list_open(struct qp_list *list, const struct qi_limits *limits);
+void qi_list_close(struct qp_list *list);
 
-/* The same with a try: 0 pages, or BUSY, when somebody else has the list. */
-uint32_t qi_list_pop(struct qi_list *list, uint32_t want, uint32_t *pfns);
-enum qi_push qi_list_push(struct qi_list *list, uint32_t n, const uint32_t *pfns);
+/* Up to want pages while more than keep are left; how many. */
+uint32_t qi_list_pop_locked(struct qp_list *list, uint32_t keep, uint32_t want, uint32_t *pfns);
+/* All n pages, or none if they do not fit below high. */
+bool qi_list_push_locked(struct qp_list *list, uint32_t n, const uint32_t *pfns);
 
 #endif /* QI_CACHE_LIST_H */

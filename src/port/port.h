@@ -17,6 +17,18 @@
  *
  *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
+ *
+ * Inline, from sections.h of the port and the processor (doc/sections.md): restartable sections on the
+ * live list of the CPU that the thread runs on. pcps is the first of nr_cpus records (lists.h). A
+ * result from QP_LEFT on says why nothing was done; the others are what was asked for. Safe in a
+ * handler.
+ *
+ *	qp_pop_one(pcps, nr_cpus)	a page above the low mark
+ *	qp_push_one(pcps, nr_cpus, pfn)	1
+ *	qp_pop_batch(pcps, nr_cpus, to_low, want, pfns)	1 to want (<= QP_BATCH_MAX) pages, above the low
+ *					mark or, if not to_low, above none; pfns has room for QP_SLACK more
+ *	qp_push_batch(pcps, nr_cpus, n, pfns)	n: all of them; QP_SLACK more may be read
+ *
  *	uintptr_t qp_self(void)		this thread, for assertions; 0: not known
  *	uint32_t qp_process(void)	number of this process: changes in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
@@ -31,6 +43,9 @@
 
 #define QP_CACHE_LINE 64
 
+/* Data that the fast paths read: found without the table of symbols that others may replace. */
+#define QP_HIDDEN __attribute__((visibility("hidden")))
+
 #define qp_likely(x) __builtin_expect(!!(x), 1)
 #define qp_unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -40,11 +55,14 @@
  */
 enum qp_rank {
 	QP_RANK_REGIONS = 1,
+	QP_RANK_PCP, /* the drain lock of a CPU */
 	QP_RANK_ZONE,
 	QP_RANK_DEPOT,
 };
 
+#include "lists.h"
 #include "machine.h"
+#include "sections.h"
 
 void *memcpy(void *to, const void *from, size_t bytes);
 void *memmove(void *to, const void *from, size_t bytes);
@@ -71,6 +89,25 @@ void qp_report(const char *line, size_t length);
 
 /* The instance is damaged by a bug of Quire itself: say so and end the program. */
 _Noreturn void qp_panic(const char *why);
+
+/*
+ * Whether this process can use sections, and why or why not: a static string. The same answer each
+ * time, unless the system's mind changes before the first yes.
+ */
+bool qp_sections_offered(const char **why);
+
+/*
+ * Make this thread known to sections, which return QP_STRANGER before. false: it will not be, as the
+ * kernel does not watch it. Safe in a handler.
+ */
+bool qp_section_enter(void);
+
+/*
+ * The grace period: every section that ran on that CPU and began before the call has committed or
+ * will do nothing. Stores before the call are seen by every section that begins after it. false: the
+ * system refused, and nothing is known. Not in a handler.
+ */
+bool qp_fence_cpu(unsigned int cpu);
 
 void qp_handler_enter(void);
 void qp_handler_exit(void);

@@ -29,7 +29,8 @@ enum {
 static void open_instance(struct qt *t, const struct qt_param *param)
 {
 	qt_begin(t, param);
-	t->config.flags |= QUIRE_CONFIG_ONE_LIST;
+	if (param->cache->cache != QUIRE_CACHE_PCP)
+		t->config.flags |= QUIRE_CONFIG_ONE_LIST;
 	t->config.max_pages = NR_PAGES;
 	t->config.max_regions = 2;
 	qt_create(t);
@@ -115,11 +116,12 @@ static void test_waiting_for_a_zone(const struct qt_param *param)
 	check_waiting(param, hold_zone, allocate_block, drop_zone);
 }
 
+/* What a drain waits for: the list, or the end of another drain. */
 static void hold_list(struct quire *q)
 {
 	(void)quire_free_pfn(q, quire_alloc_pfn(q, 0, 0));
 	if (q->front.high > 0)
-		qi_list_lock(qi_front_list(&q->front, 0));
+		qi_front_hold(&q->front);
 }
 
 static void drain(struct quire *q)
@@ -130,7 +132,7 @@ static void drain(struct quire *q)
 static void drop_list(struct quire *q)
 {
 	if (q->front.high > 0)
-		qi_list_release(qi_front_list(&q->front, 0));
+		qi_front_let_go(&q->front);
 }
 
 static void test_waiting_for_a_list(const struct qt_param *param)

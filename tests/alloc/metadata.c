@@ -242,7 +242,7 @@ static void test_table_of_the_documentation(const struct qt_param *param)
 	FILE *doc;
 	unsigned int right, wrong = 0;
 
-	if (strcmp(param->cache->name, "locked") != 0)
+	if (strcmp(param->cache->name, "pcp") != 0)
 		return;
 	doc = path ? fopen(path, "r") : NULL;
 	if (!doc) {

@@ -85,7 +85,7 @@ static void plan_config(struct world *w)
 	config->cache = w->cache->cache;
 	config->require = w->cache->cache;
 	config->flags = w->cache->flags;
-	if (qt_random_one_in(&w->random, 8))
+	if (w->cache->cache != QUIRE_CACHE_PCP && qt_random_one_in(&w->random, 8))
 		config->flags |= QUIRE_CONFIG_ONE_LIST;
 	config->check = w->check;
 	config->page_shift = qt_random_one_in(&w->random, 2) ? 12 : random_or(w, 11, 21);

@@ -90,7 +90,8 @@ static void test_list_shared_by_all(const struct qt_param *param)
 	struct qt t;
 
 	qt_begin(&t, param);
-	t.config.flags |= QUIRE_CONFIG_ONE_LIST;
+	if (param->cache->cache != QUIRE_CACHE_PCP) /* whose lists only threads of one CPU share */
+		t.config.flags |= QUIRE_CONFIG_ONE_LIST;
 	t.config.max_pages = NR_PAGES;
 	t.config.max_zones = t.config.max_regions = 1;
 	qt_create(&t);

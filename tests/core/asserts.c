@@ -56,12 +56,9 @@ static void wait_for_own_lock(struct quire *q)
 
 static void wait_for_own_list(struct quire *q)
 {
-	for (uint32_t cpu = 0; q->front.high > 0 && cpu < q->front.nr_cpus; cpu++) {
-		struct qi_list *list = qi_front_list(&q->front, cpu);
-
-		qi_list_lock(list);
-		atomic_store(&list->count, 1);
-	}
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(&q->front); cpu++)
+		assert_true(qi_list_push_one_locked(qi_pcp_live(&q->front.pcps[cpu]), cpu));
+	qi_front_hold(&q->front);
 	(void)quire_drain(q, QUIRE_ALL_CPUS, 0);
 	if (q->front.high == 0) /* no lists, nothing to wait for */
 		wait_for_own_lock(q);

@@ -4,6 +4,7 @@
  * been already, or that is in somebody's hand, is not called exhaustion, nor is it called busy.
  */
 #include "alloc/request.h"
+#include "cpu.h"
 #include "test.h"
 
 #include <pthread.h>
@@ -52,7 +53,8 @@ static void test_a_batch_came_into_the_depot(const struct qt_param *param)
 	open_instance(&t, param, 64);
 	front = &t.q->front;
 	if (front->depot.max > 0) { /* else there is none: the cache has no lists */
-		assert_int_equal(qi_front_take(front, true, front->batch, pfns), front->batch);
+		assert_int_equal(qi_front_take(front, true, front->depot.batch, pfns),
+				 front->depot.batch);
 		qi_watch_begin(t.q, &watch);
 		assert_true(qi_depot_put(&front->depot, pfns));
 		assert_true(qi_watch_again(t.q, &watch));
@@ -84,6 +86,9 @@ static void *look(void *argument)
 {
 	struct looker *l = argument;
 
+	/* Where the list is not its own, so that it has to wait for it. */
+	if (qt_nr_cpus() > 1)
+		(void)qt_cpu_bind(1);
 	l->err = quire_alloc_pfn_err(l->q, 0, 0, &l->pfn);
 	return NULL;
 }
@@ -104,24 +109,26 @@ static void check_look(const struct qt_param *param, void (*bring)(struct qt *t,
 {
 	static uint32_t pfns[NR_PAGES];
 	struct looker l = { .pfn = QUIRE_NO_PFN };
-	struct qi_list *list;
+	uint32_t popped;
+	struct qp_list *list;
 	pthread_t thread;
 	struct qt t;
 
 	open_instance(&t, param, 1);
 	l.q = t.q;
 	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, NR_PAGES, pfns), NR_PAGES);
-	if (t.q->front.high > 0) {
-		list = qi_front_list(&t.q->front, 0);
-		qi_list_lock(list);
+	if (t.q->front.high > 0 && (param->cache->cache != QUIRE_CACHE_PCP || qt_nr_cpus() > 1)) {
+		list = qi_pcp_live(&t.q->front.pcps[0]);
+		qi_front_hold(&t.q->front);
 		qi_state_set(t.q->space.state, pfns[0], QI_STATE_FREE);
 		assert_true(qi_list_push_one_locked(list, pfns[0]));
 		assert_int_equal(pthread_create(&thread, NULL, look, &l), 0);
 		moment();
 		bring(&t, pfns[1]);
-		assert_int_equal(qi_list_pop_one_locked(list), pfns[0]);
+		assert_int_equal(qi_list_pop_locked(list, 0, 1, &popped), 1);
+		assert_int_equal(popped, pfns[0]);
 		qi_state_set(t.q->space.state, pfns[0], QI_STATE_HELD);
-		qi_list_release(list);
+		qi_front_let_go(&t.q->front);
 		pthread_join(thread, NULL);
 		qt_assert_ok(l.err);
 		if (l.pfn != pfns[1])

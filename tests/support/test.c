@@ -9,6 +9,7 @@ const struct qt_cache qt_caches[] = {
 	{ "none", QUIRE_CACHE_NONE, 0 },
 	{ "locked", QUIRE_CACHE_LOCKED, 0 },
 	{ "locked-noirq", QUIRE_CACHE_LOCKED, QUIRE_CONFIG_NOIRQ },
+	{ "pcp", QUIRE_CACHE_PCP, 0 },
 };
 const size_t qt_nr_caches = sizeof(qt_caches) / sizeof(qt_caches[0]);
 

@@ -75,6 +75,23 @@ bool qp_memory_offered(void)
 	return false;
 }
 
+bool qp_sections_offered(const char **why)
+{
+	*why = "this port has no sections; locked is the nearest";
+	return false;
+}
+
+bool qp_section_enter(void)
+{
+	return false;
+}
+
+bool qp_fence_cpu(unsigned int cpu)
+{
+	(void)cpu;
+	return false;
+}
+
 void qp_report(const char *line, size_t length)
 {
 	qk_print(line, length);

@@ -60,6 +60,7 @@ static void after_fork_in_child(void)
 
 	atomic_fetch_add_explicit(&qp_process_number, 1, memory_order_relaxed);
 	links = NULL;
+	qp_sections_after_fork();
 	while (link != NULL) {
 		struct qp_fork_link *next = link->next;
 

@@ -81,7 +81,7 @@ struct qp_rseq_area {
 	bool registered;
 };
 
-extern struct qp_rseq_area qp_rseq_area;
+extern QP_HIDDEN struct qp_rseq_area qp_rseq_area;
 unsigned int qp_cpu_ask(void);
 
 static inline unsigned int qp_cpu(void)
@@ -93,8 +93,28 @@ static inline unsigned int qp_cpu(void)
 	return *(const volatile uint32_t *)(area + sizeof(uint32_t));
 }
 
+/*
+ * This thread's own thread pointer once it is known that the kernel watches its area; else 0, or
+ * somebody else's in a thread that was given a copy of thread-local memory.
+ */
+extern QP_HIDDEN _Thread_local uintptr_t qp_section_thread
+	__attribute__((tls_model("initial-exec")));
+
+static inline bool qp_section_known(void)
+{
+	return qp_section_thread == (uintptr_t)__builtin_thread_pointer();
+}
+
+/* The area that sections of this thread use, if it is known. */
+static inline char *qp_section_area(void)
+{
+	return (char *)__builtin_thread_pointer() + qp_rseq_area.offset;
+}
+
+void qp_sections_after_fork(void);
+
 /* Counts forks on the way from the first process to this one. Written in a forked child only. */
-extern _Atomic uint32_t qp_process_number;
+extern QP_HIDDEN _Atomic uint32_t qp_process_number;
 
 static inline uint32_t qp_process(void)
 {

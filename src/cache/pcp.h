@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The per-CPU pages of one CPU: its lists, and what is known of how they are used.
+ *
+ * `pcp` has two lists. lp names the live one, which belongs to the sections that run on this CPU; the
+ * idle one is empty, closed, and belongs to whoever holds drain_lock. `locked` has one list, behind
+ * held, which requests only try. Whoever fails goes on to the next place.
+ */
+#ifndef QI_CACHE_PCP_H
+#define QI_CACHE_PCP_H
+
+#include "cache/list.h"
+
+/* What a list did last. */
+enum qi_turn {
+	QI_TURN_NONE,
+	QI_TURN_REFILL,
+	QI_TURN_OVERFLOW,
+};
+
+struct qi_pcp {
+	/* read by each request of this CPU */
+	_Atomic uintptr_t lp; /* live list and QP_LP_*; written under drain_lock */
+	_Atomic uint32_t held; /* locked: 1: somebody uses the list */
+	_Atomic uintptr_t owner; /* locked: who; debug builds only */
+	struct qp_list *lists[2]; /* locked: the second is NULL; constant */
+	/* drains */
+	_Alignas(2 * QP_CACHE_LINE) struct qp_lock drain_lock;
+	bool unfenced; /* the idle list may still be in use, and keeps its pages; by drain_lock */
+	uint32_t nr_diverts; /* by drain_lock */
+	_Atomic uint32_t drains_begun; /* written under drain_lock */
+	/* written now and then by anybody: hints, and counts of events */
+	_Atomic uint32_t refill; /* pages of the next refill */
+	_Atomic uint32_t turn; /* enum qi_turn */
+	_Atomic uint64_t pushes_seen; /* pushes ever, after the last refill */
+	_Atomic uint64_t nr_busy;
+	_Atomic uint64_t nr_aborts;
+	_Atomic uint64_t nr_refills;
+	_Atomic uint64_t nr_refill_pages;
+	_Atomic uint64_t nr_overflows;
+	_Atomic uint64_t nr_overflow_pages;
+};
+
+_Static_assert(offsetof(struct qi_pcp, lp) == 0, "known to sections");
+_Static_assert(sizeof(struct qi_pcp) == 1u << QP_PCP_SHIFT, "known to sections");
+
+static inline struct qp_list *qi_pcp_live(const struct qi_pcp *pcp)
+{
+	uintptr_t lp = atomic_load_explicit((_Atomic uintptr_t *)&pcp->lp, memory_order_acquire);
+
+	return (struct qp_list *)(lp & ~(uintptr_t)QP_LP_TAGS);
+}
+
+/* Acquire: what a watch reads after a look at the lists is read after this. */
+static inline uint32_t qi_pcp_count(const struct qi_pcp *pcp)
+{
+	uint32_t count = 0;
+
+	for (unsigned int i = 0; i < 2 && pcp->lists[i] != NULL; i++)
+		count += qi_header_count(
+			atomic_load_explicit((_Atomic uint64_t *)&pcp->lists[i]->header,
+					     memory_order_acquire));
+	return count;
+}
+
+/* Pages ever pushed into its lists, and popped from them. */
+uint64_t qi_pcp_pushes(const struct qi_pcp *pcp);
+uint64_t qi_pcp_pops(const struct qi_pcp *pcp);
+
+/* The `locked` cache: have the lists to oneself. Who may wait for that: drains and fork. */
+static inline bool qi_pcp_try(struct qi_pcp *pcp)
+{
+	if (atomic_load_explicit(&pcp->held, memory_order_relaxed) != 0 ||
+	    atomic_exchange_explicit(&pcp->held, 1, memory_order_acquire) != 0)
+		return false;
+	if (QI_DEBUG)
+		atomic_store_explicit(&pcp->owner, qp_self(), memory_order_relaxed);
+	return true;
+}
+
+static inline void qi_pcp_release(struct qi_pcp *pcp)
+{
+	if (QI_DEBUG)
+		atomic_store_explicit(&pcp->owner, 0, memory_order_relaxed);
+	atomic_store_explicit(&pcp->held, 0, memory_order_release);
+}
+
+void qi_pcp_lock(struct qi_pcp *pcp);
+
+/*
+ * The live list, had to oneself until qi_pcp_release(); NULL: somebody has it, or it is closed.
+ * The tag is read under the lock, so that whoever sets it and then has had the lock knows that
+ * nobody is inside.
+ */
+static inline struct qp_list *qi_pcp_enter(struct qi_pcp *pcp)
+{
+	uintptr_t lp;
+
+	if (qp_unlikely(!qi_pcp_try(pcp)))
+		return NULL;
+	lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
+	if (qp_likely((lp & QP_LP_TAGS) == 0))
+		return (struct qp_list *)lp;
+	qi_pcp_release(pcp);
+	return NULL;
+}
+
+/*
+ * Adaptation (cache/adapt.c), by whoever refills or overflows. A refill fetches twice as many pages
+ * as the one before if nobody pushed in between, and half as many if somebody did. A list that
+ * refills and overflows in turn is too short: high doubles. One that overflows again and again feeds
+ * somebody else: high goes back, an eighth at a time.
+ */
+struct qi_adapt {
+	uint32_t batch; /* least pages of a refill */
+	uint32_t base; /* least high, and where it begins */
+	uint32_t low;
+};
+
+void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt);
+/* Pages that this refill should fetch; and, after it, what it did. */
+uint32_t qi_pcp_refill_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
+void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages);
+void qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
+
+#endif /* QI_CACHE_PCP_H */

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sections for x86-64. doc/sections.md has them as pseudo-code, which says what each step is
+ * for. Loads and stores are ordered by the machine as they stand.
+ *
+ * Every section has the same frame. Outside it: announce the descriptor. Range [1, 2): the steps,
+ * ending in the one store that commits. 4: where the kernel sends whoever was interrupted inside
+ * the range, behind the signature that it asks for. 5, 6, 7: exits, which leave with a code. 9: the
+ * end.
+ */
+#ifndef QI_PORT_SECTIONS_H
+#define QI_PORT_SECTIONS_H
+
+#include "inject.h"
+
+#define QP_SECTIONS_WRITTEN true
+#define QP_SIGNATURE 0x53053053u /* what the C library registers with */
+
+/* Numbers of lists.h, as the assembler reads them. */
+#define QP_CODE_SHORT "$0xfffffff1"
+#define QP_CODE_DIVERTED "$0xfffffff2"
+#define QP_CODE_NO_CPU "$0xfffffff3"
+#define QP_CODE_ABORTED "$0xfffffff4"
+_Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU == 0xfffffff3 &&
+		       QP_ABORTED == 0xfffffff4 && QP_PCP_SHIFT == 8 && QP_LP_TAGS == 3 &&
+		       QP_COUNT_MASK == 0xfff && QP_PUSHED_ONE == 0x2001 && QP_OPS_SHIFT == 13,
+	       "known to assembly");
+
+/* clang-format off: an instruction a line */
+
+/*
+ * Descriptor {version, flags, start, length, abort}, and the lists of descriptors and of exits that
+ * debuggers read so as not to step into a range.
+ */
+#define QP_SECTION_BEGIN                               \
+	".pushsection __rseq_cs, \"aw\"\n\t"           \
+	".balign 32\n"                                 \
+	"3:\n\t"                                       \
+	".long 0, 0\n\t"                               \
+	".quad 1f, 2f - 1f, 4f\n\t"                    \
+	".popsection\n\t"                              \
+	".pushsection __rseq_cs_ptr_array, \"aw\"\n\t" \
+	".quad 3b\n\t"                                 \
+	".popsection\n\t"                              \
+	"leaq 3b(%%rip), %[lp]\n\t"                    \
+	"movq %[lp], 8(%[area])\n"                     \
+	"1:\n\t"
+
+#define QP_EXIT_POINT(label)                               \
+	".pushsection __rseq_exit_point_array, \"aw\"\n\t" \
+	".quad 1b, " label "\n\t"                          \
+	".popsection\n\t"
+
+#define QP_EXIT(label, result, code)              \
+	label ":\n\t"                             \
+	      "movl " code ", %k[" result "]\n\t" \
+	      "jmp 9f\n"
+
+/* The signature is the operand of a trapping ud1, so that disassemblers stay in step. */
+#define QP_SECTION_END(result)                                                                    \
+	"2:\n\t" QP_EXIT_POINT("5f") QP_EXIT_POINT("6f") QP_EXIT_POINT(                           \
+		"7f") ".pushsection .text.qp_exits, \"ax\", @progbits\n\t"                        \
+		      ".byte 0x0f, 0xb9, 0x3d\n\t"                                                \
+		      ".long 0x53053053\n" QP_EXIT("4", result, QP_CODE_ABORTED)                  \
+			      QP_EXIT("5", result, QP_CODE_NO_CPU)                                \
+				      QP_EXIT("6", result, QP_CODE_DIVERTED)                      \
+					      QP_EXIT("7", result, QP_CODE_SHORT) ".popsection\n" \
+										  "9:\n\t"
+
+/* This CPU's live list in lp, its header in h, its count in i. */
+#define QP_FIND_LIST                                      \
+	QP_POINT(1)                                       \
+	"movl 4(%[area]), %k[i]\n\t"                      \
+	"cmpl %[nr_cpus], %k[i]\n\t"                      \
+	"jae 5f\n\t"                                      \
+	"shlq $8, %[i]\n\t"                               \
+	"movq (%[pcps], %[i]), %[lp]\n\t"                 \
+	"testb $3, %b[lp]\n\t"                            \
+	"jnz 6f\n\t" QP_POINT(2) "movq (%[lp]), %[h]\n\t" \
+				 "movl %k[h], %k[i]\n\t"  \
+				 "andl $0xfff, %k[i]\n\t"
+
+/* i slots from `from` to `to`, by sixteen and then by four; uses up all three. */
+#define QP_COPY_SLOTS                    \
+	"80:\n\t"                        \
+	"subl $16, %k[i]\n\t"            \
+	"jb 81f\n\t"                     \
+	"movups (%[from]), %%xmm0\n\t"   \
+	"movups 16(%[from]), %%xmm1\n\t" \
+	"movups 32(%[from]), %%xmm2\n\t" \
+	"movups 48(%[from]), %%xmm3\n\t" \
+	"addq $64, %[from]\n\t"          \
+	"movups %%xmm0, (%[to])\n\t"     \
+	"movups %%xmm1, 16(%[to])\n\t"   \
+	"movups %%xmm2, 32(%[to])\n\t"   \
+	"movups %%xmm3, 48(%[to])\n\t"   \
+	"addq $64, %[to]\n\t"            \
+	"jmp 80b\n"                      \
+	"81:\n\t"                        \
+	"addl $16, %k[i]\n\t"            \
+	"jz 83f\n"                       \
+	"82:\n\t"                        \
+	"movups (%[from]), %%xmm0\n\t"   \
+	"movups %%xmm0, (%[to])\n\t"     \
+	"addq $16, %[from]\n\t"          \
+	"addq $16, %[to]\n\t"            \
+	"subl $4, %k[i]\n\t"             \
+	"ja 82b\n"                       \
+	"83:\n\t"
+
+static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
+{
+	char *area = qp_section_area();
+	uintptr_t lp, h, i;
+	uint32_t pfn;
+
+	if (qp_unlikely(!qp_section_known()))
+		return QP_STRANGER;
+	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST
+			 "cmpl 12(%[lp]), %k[i]\n\t"
+			 "jbe 7f\n\t" QP_POINT(
+				 3) "movl 28(%[lp], %[i], 4), %[pfn]\n\t"
+				    "addq $0x1fff, %[h]\n\t" QP_POINT(
+					    4) "movq %[h], (%[lp])\n" QP_SECTION_END("pfn")
+			 : [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
+			 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
+			 : "memory", "cc" QP_POINT_CLOBBER);
+	return pfn;
+}
+
+static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t pfn)
+{
+	char *area = qp_section_area();
+	uintptr_t lp, h, i;
+
+	if (qp_unlikely(!qp_section_known()))
+		return QP_STRANGER;
+	__asm__ volatile(
+		QP_SECTION_BEGIN QP_FIND_LIST
+		"cmpl 8(%[lp]), %k[i]\n\t"
+		"jae 7f\n\t" QP_POINT(3) "movl %[pfn], 32(%[lp], %[i], 4)\n\t"
+					 "addq $0x2001, %[h]\n\t"
+					 "movl $1, %k[i]\n\t" QP_POINT(
+						 4) "movq %[h], (%[lp])\n" QP_SECTION_END("i")
+		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [pfn] "r"(pfn)
+		: "memory", "cc" QP_POINT_CLOBBER);
+	return (uint32_t)i;
+}
+
+static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_low, uint32_t want,
+				    uint32_t *pfns)
+{
+	char *area = qp_section_area();
+	uint32_t low_mask = to_low ? UINT32_MAX : 0;
+	uintptr_t lp, h, i, from;
+	uint32_t *to = pfns;
+	uint32_t n;
+
+	if (qp_unlikely(!qp_section_known()))
+		return QP_STRANGER;
+	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST "movl 12(%[lp]), %k[from]\n\t"
+						       "andl %[low_mask], %k[from]\n\t"
+						       "movl %k[i], %[n]\n\t"
+						       "subl %k[from], %[n]\n\t"
+						       "jbe 7f\n\t"
+						       "cmpl %[want], %[n]\n\t"
+						       "cmoval %[want], %[n]\n\t"
+						       "subl %[n], %k[i]\n\t"
+						       "leaq 32(%[lp], %[i], 4), %[from]\n\t"
+						       "movl %[n], %k[i]\n\t" QP_POINT(3)
+							       QP_COPY_SLOTS
+			 "movl %[n], %k[i]\n\t"
+			 "shll $13, %k[i]\n\t"
+			 "subl %[n], %k[i]\n\t"
+			 "addq %[i], %[h]\n\t" QP_POINT(4) "movq %[h], (%[lp])\n" QP_SECTION_END(
+				 "n")
+			 : [n] "=&r"(n), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i),
+			   [from] "=&r"(from), [to] "+&r"(to)
+			 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus),
+			   [want] "r"(want), [low_mask] "r"(low_mask)
+			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3" QP_POINT_CLOBBER);
+	return n;
+}
+
+static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_t n,
+				     const uint32_t *pfns)
+{
+	char *area = qp_section_area();
+	uintptr_t lp, h, i, to;
+	const uint32_t *from = pfns;
+
+	if (qp_unlikely(!qp_section_known()))
+		return QP_STRANGER;
+	__asm__ volatile(
+		QP_SECTION_BEGIN QP_FIND_LIST "leaq 32(%[lp], %[i], 4), %[to]\n\t"
+					      "addl %[n], %k[i]\n\t"
+					      "cmpl 8(%[lp]), %k[i]\n\t"
+					      "ja 7f\n\t"
+					      "movl %[n], %k[i]\n\t" QP_POINT(3) QP_COPY_SLOTS
+		"movl %[n], %k[i]\n\t"
+		"shll $13, %k[i]\n\t"
+		"addl %[n], %k[i]\n\t"
+		"addq %[i], %[h]\n\t"
+		"movl %[n], %k[i]\n\t" QP_POINT(4) "movq %[h], (%[lp])\n" QP_SECTION_END("i")
+		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [to] "=&r"(to), [from] "+&r"(from)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [n] "r"(n)
+		: "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3" QP_POINT_CLOBBER);
+	return (uint32_t)i;
+}
+
+/* clang-format on */
+
+#endif /* QI_PORT_SECTIONS_H */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What sections work on: the lists of one CPU. Laid out here, in the lowest layer, because the
+ * assembly of the ports knows every offset; the algorithms are in cache/.
+ *
+ * A list's header is one word, and storing it is what commits a section:
+ *
+ *	bits 0 to 11	count: slots [0, count) hold free pages; the last one goes out first
+ *	bit 12		closed: the list is idle, and nobody may push or pop
+ *	bits 13 to 63	ops: pages that ever went in or came out, modulo 2^51
+ *
+ * A commit of n pages changes count by n and adds n to ops, so every commit makes a new value, and
+ *
+ *	pages pushed ever = (ops + count) / 2		pages popped ever = (ops - count) / 2
+ */
+#ifndef QI_PORT_LISTS_H
+#define QI_PORT_LISTS_H
+
+#define QP_COUNT_MASK UINT64_C(0xfff)
+#define QP_CLOSED (UINT64_C(1) << 12)
+#define QP_OPS_SHIFT 13
+#define QP_PUSHED_ONE ((UINT64_C(1) << QP_OPS_SHIFT) + 1)
+#define QP_POPPED_ONE ((UINT64_C(1) << QP_OPS_SHIFT) - 1)
+
+enum {
+	QP_LIST_MAX = 2048, /* slots */
+	/* Sections copy four slots at a time: so many more than asked for may be read or written. */
+	QP_SLACK = 3,
+	QP_BATCH_MAX = 64, /* pages of one batch section */
+};
+
+/*
+ * The limits are hints to each request that reads them: written by anybody, and never above
+ * capacity.
+ */
+struct qp_list {
+	_Atomic uint64_t header;
+	_Atomic uint32_t high; /* most pages; 0: nothing may be pushed */
+	_Atomic uint32_t low; /* normal requests leave this many; below, they refill */
+	uint32_t capacity; /* slots but for QP_SLACK; constant */
+	uint32_t spare;
+	uint64_t spare2;
+	uint32_t slots[];
+};
+
+/*
+ * The first word of a CPU's record, of which there is one each 2^QP_PCP_SHIFT bytes: the address of
+ * its live list, with two tags.
+ */
+enum {
+	QP_PCP_SHIFT = 8,
+	QP_LP_SHARED = 1, /* commits compare and swap: reserved for isolated CPUs */
+	QP_LP_DIVERT = 2, /* the lists are closed for a while: take the slow path */
+	QP_LP_TAGS = 3,
+};
+
+_Static_assert(offsetof(struct qp_list, header) == 0, "known to assembly");
+_Static_assert(offsetof(struct qp_list, high) == 8, "known to assembly");
+_Static_assert(offsetof(struct qp_list, low) == 12, "known to assembly");
+_Static_assert(offsetof(struct qp_list, slots) == 32, "known to assembly");
+
+/*
+ * What a section returns when it has done nothing. No pfn and no count is as large.
+ */
+#define QP_LEFT UINT32_C(0xfffffff0) /* every one of these is at least this */
+#define QP_SHORT UINT32_C(0xfffffff1) /* nothing above the mark, or no room below high */
+#define QP_DIVERTED UINT32_C(0xfffffff2) /* the lists carry a tag */
+#define QP_NO_CPU UINT32_C(0xfffffff3) /* this CPU has no list, or nobody knows which it is */
+#define QP_ABORTED UINT32_C(0xfffffff4) /* interrupted: try again */
+#define QP_STRANGER UINT32_C(0xfffffff5) /* see qp_section_enter() */
+
+#endif /* QI_PORT_LISTS_H */
