@@ -49,7 +49,7 @@ static int alloc_into(struct quire *q, const char *call, quire_gfp gfp, unsigned
 	int error = take_one(q, &request, array, handle, &pfn);
 
 	if (error == 0)
-		qi_array_put(&q->space, array, 0, 1, &pfn);
+		qi_array_put(q, array, 0, 1, &pfn);
 	return error;
 }
 
@@ -82,22 +82,39 @@ static int refuse_null(const struct quire *q, const char *call, const char *name
 	return qi_refuse(q, call, -QUIRE_EINVAL, "%s is NULL; pass where the result goes", name);
 }
 
-/* The long ways, kept out of line: they need a stack frame, and the fast cases none. */
+/*
+ * The long ways, kept out of line, so that the shortest ones need no stack frame. A page may still
+ * be ready there: in a list behind a lock, or in an instance of several regions.
+ */
 #define LONG_WAY static __attribute__((noinline))
+
+/* A page was ready, but not every region is mapped any more. */
+static void put_ready_back(struct quire *q, uint32_t pfn)
+{
+	qi_state_set(q->space.state, pfn, QI_STATE_FREE);
+	qi_untake(q, 0, 1, &pfn);
+}
 
 LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
+	uint32_t pfn = qi_take_ready(q, gfp, order);
 	void *page = NULL;
 
+	if (qp_likely(pfn != QI_NO_PFN)) {
+		if (qp_likely(!qi_has_unmapped(q)))
+			return qi_page_of(&q->space, pfn);
+		put_ready_back(q, pfn);
+	}
 	(void)alloc_page(q, "quire_alloc", gfp, order, &page);
 	return page;
 }
 
 LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = QUIRE_NO_PFN;
+	uint32_t pfn = qi_take_ready(q, gfp, order);
 
-	(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
+	if (qp_unlikely(pfn == QI_NO_PFN))
+		(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
 	return pfn;
 }
 
@@ -110,23 +127,17 @@ LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle,
 	return offset;
 }
 
-/* A page was ready, but not every region is mapped any more. */
-static __attribute__((noinline)) void put_ready_back(struct quire *q, uint32_t pfn)
-{
-	qi_state_set(q->space.state, pfn, QI_STATE_FREE);
-	qi_untake(q, 0, 1, &pfn);
-}
-
 void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = qi_take_ready(q, gfp, order);
+	const struct qi_ready *ready = &q->ready;
+	uint32_t pfn;
 
-	if (qp_likely(pfn != QI_NO_PFN)) {
-		if (qp_likely(!qi_has_unmapped(q)))
-			return qi_page_of(&q->space, pfn);
-		put_ready_back(q, pfn);
-	}
-	return alloc_page_long(q, gfp, order);
+	if (qp_unlikely(qi_ready_not(&ready->long_pages, gfp, order) != 0))
+		return alloc_page_long(q, gfp, order);
+	pfn = qi_ready_take(ready);
+	if (qp_unlikely(pfn >= QP_LEFT))
+		return alloc_page_long(q, gfp, order);
+	return (void *)qi_ready_page(ready, pfn);
 }
 
 int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **page)
@@ -138,9 +149,14 @@ int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **p
 
 uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = qi_take_ready(q, gfp, order);
+	uint32_t pfn;
 
-	return qp_likely(pfn != QI_NO_PFN) ? pfn : alloc_pfn_long(q, gfp, order);
+	if (qp_unlikely(qi_ready_not(&q->ready.long_pfns, gfp, order) != 0))
+		return alloc_pfn_long(q, gfp, order);
+	pfn = qi_ready_take(&q->ready);
+	if (qp_unlikely(pfn >= QP_LEFT))
+		return alloc_pfn_long(q, gfp, order);
+	return pfn;
 }
 
 int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint32_t *pfn)
@@ -153,14 +169,15 @@ int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint
 uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			    unsigned int order)
 {
+	const struct qi_ready *ready = &q->ready;
 	uint32_t pfn;
 
-	if (qp_likely(handle.id == 1 && q->space.max_regions == 1)) {
-		pfn = qi_take_ready(q, gfp, order);
-		if (qp_likely(pfn != QI_NO_PFN))
-			return qi_offset_of(&q->space, q->space.regions, pfn);
-	}
-	return alloc_offset_long(q, handle, gfp, order);
+	if (qp_unlikely(qi_ready_not(&ready->long_offsets, gfp, order) != 0 || handle.id != 1))
+		return alloc_offset_long(q, handle, gfp, order);
+	pfn = qi_ready_take(ready);
+	if (qp_unlikely(pfn >= QP_LEFT))
+		return alloc_offset_long(q, handle, gfp, order);
+	return (uint64_t)(pfn - ready->first_pfn) << ready->page_shift;
 }
 
 int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gfp gfp,

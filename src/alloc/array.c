@@ -92,65 +92,74 @@ uint64_t qi_array_address(const struct qi_array *array, size_t slot)
 	}
 }
 
-static void put_pages(const struct qi_space *space, void **restrict pages, uint32_t n,
-		      const uint32_t *pfns)
+/* By address, or by distance from the region's start. */
+static struct qi_range range_of(const struct quire *q, enum qi_form form,
+				const struct qi_region *region)
 {
-	const struct qi_region *region = space->regions;
-	uint32_t shift = space->page_shift;
-	uintptr_t pfn_0 = (uintptr_t)region->addr - ((uintptr_t)region->first_pfn << shift);
+	struct qi_range range = qi_region_range(&q->space, region);
 
-	if (qi_nr_regions(space) == 1) {
-		for (uint32_t i = 0; i < n; i++)
-			pages[i] = (void *)(pfn_0 + ((uintptr_t)pfns[i] << shift));
+	if (form == QI_FORM_OFFSET)
+		range.start = 0;
+	return range;
+}
+
+static void put_pages(const struct quire *q, void **pages, uint32_t n, const uint32_t *pfns)
+{
+	struct qi_range range;
+
+	if (qi_nr_regions(&q->space) == 1) {
+		range = range_of(q, QI_FORM_PAGE, q->space.regions);
+		q->vector->to_slots(&range, n, pfns, (qi_slot *)(void *)pages);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		pages[i] = qi_page_of(space, pfns[i]);
+		pages[i] = qi_page_of(&q->space, pfns[i]);
 }
 
-void qi_array_put(const struct qi_space *space, const struct qi_array *array, size_t slot,
-		  uint32_t n, const uint32_t *pfns)
+void qi_array_put(const struct quire *q, const struct qi_array *array, size_t slot, uint32_t n,
+		  const uint32_t *pfns)
 {
+	struct qi_range range;
+
 	switch (array->form) {
 	case QI_FORM_PAGE:
-		put_pages(space, array->out.pages + slot, n, pfns);
+		put_pages(q, array->out.pages + slot, n, pfns);
 		break;
 	case QI_FORM_PFN:
 		memcpy(array->out.pfns + slot, pfns, n * sizeof(*pfns));
 		break;
 	case QI_FORM_OFFSET:
-		for (uint32_t i = 0; i < n; i++)
-			array->out.offsets[slot + i] = qi_offset_of(space, array->region, pfns[i]);
+		range = range_of(q, QI_FORM_OFFSET, array->region);
+		q->vector->to_slots(&range, n, pfns, array->out.offsets + slot);
 		break;
 	}
 }
 
 /*
  * The usual case, one mapped region and nothing wrong, without a branch a slot; false: do it one by
- * one. Wrong offsets show in the top bit of offset (below the region) or of last - offset (above
- * it), as no mapping is larger than 2^63 bytes.
+ * one.
  */
-static bool get_pages(const struct qi_space *space, void *const *pages, bool round, uint32_t n,
-		      uint32_t *restrict pfns)
+static bool get_pages(const struct quire *q, void *const *pages, bool round, uint32_t n,
+		      uint32_t *pfns)
 {
-	const struct qi_region *region = space->regions;
-	uintptr_t start = (uintptr_t)region->addr;
-	uint64_t last = region->bytes - 1;
-	uint32_t first_pfn = region->first_pfn;
-	uint32_t shift = space->page_shift;
-	uint64_t inside = round ? 0 : (UINT64_C(1) << shift) - 1;
-	uint64_t outside = UINT64_C(1) << 63;
-	uint64_t wrong = 0;
+	struct qi_range range;
 
-	if (qi_nr_regions(space) != 1 || start == 0)
+	if (qi_nr_regions(&q->space) != 1 || q->space.regions->addr == NULL)
 		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t offset = (uint64_t)((uintptr_t)pages[i] - start);
+	range = range_of(q, QI_FORM_PAGE, q->space.regions);
+	if (round)
+		range.inside = 0;
+	return q->vector->from_slots(&range, n, (const qi_slot *)(const void *)pages, pfns);
+}
 
-		wrong |= (offset & inside) | ((offset | (last - offset)) & outside);
-		pfns[i] = first_pfn + (uint32_t)(offset >> shift);
-	}
-	return wrong == 0;
+static bool get_offsets(const struct quire *q, const struct qi_array *array, size_t slot,
+			bool round, uint32_t n, uint32_t *pfns)
+{
+	struct qi_range range = range_of(q, QI_FORM_OFFSET, array->region);
+
+	if (round)
+		range.inside = 0;
+	return q->vector->from_slots(&range, n, array->in.offsets + slot, pfns);
 }
 
 void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array, bool round,
@@ -160,7 +169,7 @@ void qi_array_get(const struct quire *q, const char *call, const struct qi_array
 
 	switch (array->form) {
 	case QI_FORM_PAGE:
-		if (get_pages(&q->space, array->in.pages + slot, round, n, pfns))
+		if (get_pages(q, array->in.pages + slot, round, n, pfns))
 			break;
 		for (uint32_t i = 0; i < n; i++)
 			pfns[i] = qi_page_at(q, call, array->in.pages[slot + i], round, &error);
@@ -169,6 +178,8 @@ void qi_array_get(const struct quire *q, const char *call, const struct qi_array
 		memcpy(pfns, array->in.pfns + slot, n * sizeof(*pfns));
 		break;
 	case QI_FORM_OFFSET:
+		if (get_offsets(q, array, slot, round, n, pfns))
+			break;
 		for (uint32_t i = 0; i < n; i++)
 			pfns[i] = qi_offset_at(q, call, array->region, array->in.offsets[slot + i],
 					       round, &error);

@@ -51,6 +51,19 @@ static inline void *qi_page_of(const struct qi_space *space, uint32_t pfn)
 	return region->addr + ((size_t)(pfn - region->first_pfn) << space->page_shift);
 }
 
+/* A region's pages by address. */
+static inline struct qi_range qi_region_range(const struct qi_space *space,
+					      const struct qi_region *region)
+{
+	return (struct qi_range){
+		.start = (uintptr_t)region->addr,
+		.bytes = region->bytes,
+		.first_pfn = region->first_pfn,
+		.shift = space->page_shift,
+		.inside = (UINT64_C(1) << space->page_shift) - 1,
+	};
+}
+
 static inline uint64_t qi_offset_of(const struct qi_space *space, const struct qi_region *region,
 				    uint32_t pfn)
 {
@@ -81,8 +94,8 @@ uint32_t qi_offset_at(const struct quire *q, const char *call, const struct qi_r
 uint64_t qi_array_address(const struct qi_array *array, size_t slot);
 bool qi_array_is_hole(const struct qi_array *array, size_t slot);
 /* Write pages to slots from slot on. */
-void qi_array_put(const struct qi_space *space, const struct qi_array *array, size_t slot,
-		  uint32_t n, const uint32_t *pfns);
+void qi_array_put(const struct quire *q, const struct qi_array *array, size_t slot, uint32_t n,
+		  const uint32_t *pfns);
 /* Read slots [slot, slot + n) as pfns; what is a hole or refused becomes QI_NO_PFN. */
 void qi_array_get(const struct quire *q, const char *call, const struct qi_array *array, bool round,
 		  size_t slot, uint32_t n, uint32_t *pfns);

@@ -4,6 +4,7 @@
  * marked and written with no lock held. A *sink* says where batches go: slots one after the other,
  * or an array's holes.
  */
+#include "alloc/ready_bulk.h"
 #include "alloc/request.h"
 
 struct sink {
@@ -15,13 +16,13 @@ struct sink {
 static void sink_put(const struct quire *q, struct sink *sink, uint32_t n, const uint32_t *pfns)
 {
 	if (!sink->holes) {
-		qi_array_put(&q->space, sink->array, sink->slot, n, pfns);
+		qi_array_put(q, sink->array, sink->slot, n, pfns);
 		sink->slot += n;
 		return;
 	}
 	for (uint32_t i = 0; i < n; sink->slot++)
 		if (qi_array_is_hole(sink->array, sink->slot))
-			qi_array_put(&q->space, sink->array, sink->slot, 1, &pfns[i++]);
+			qi_array_put(q, sink->array, sink->slot, 1, &pfns[i++]);
 }
 
 static uint32_t batch_of(size_t missing)
@@ -116,24 +117,28 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 	return done;
 }
 
-/*
- * One page that is ready, as a single call has it; false: nothing was done. Only where all pages
- * are and stay alike: one region.
- */
-static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
-			   struct qi_array *array, const struct quire_region *handle)
+/* How many of n pages the CPU's list has ready, where requests with these arguments may ask it. */
+static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomic uint8_t *closed,
+				quire_gfp gfp, unsigned int order, size_t n, void *slots)
 {
-	uint32_t pfn;
+	const struct qi_ready *ready = &q->ready;
+	uint32_t pfns[QI_SCRATCH_ROOM];
+	size_t done = 0;
 
-	if (q->space.max_regions != 1 || qi_has_unmapped(q) || array->out.pages == NULL ||
-	    (handle != NULL && handle->id != 1))
-		return false;
-	pfn = qi_take_ready(q, request->gfp & ~QUIRE_ALL, request->order);
-	if (pfn == QI_NO_PFN)
-		return false;
-	array->region = q->space.regions;
-	qi_array_put(&q->space, array, 0, 1, &pfn);
-	return true;
+	if (qp_unlikely(qi_ready_not(closed, gfp, order) != 0 || slots == NULL ||
+			!qp_section_known(ready->owner)))
+		return 0;
+	while (done < n) {
+		uint32_t want = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
+		uint32_t got = qp_pop_batch(ready->pcps, ready->nr_cpus, true, want, pfns);
+
+		if (qp_unlikely(got >= QP_LEFT))
+			break;
+		qi_ready_hold(q, got, pfns);
+		qi_ready_write(q, form, slots, done, got, pfns);
+		done += got;
+	}
+	return done;
 }
 
 static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_array *array,
@@ -141,8 +146,6 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 {
 	struct sink sink = { .array = array };
 
-	if (array->n == 1 && bulk_one_ready(q, request, array, handle))
-		return 1;
 	if (qi_request_check(q, request, array, handle) != 0)
 		return 0;
 	if (qp_unlikely(array->n == 0)) {
@@ -156,18 +159,26 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk", .gfp = gfp, .order = order };
-	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .out.pages = pages };
+	size_t done = take_ready(q, QI_FORM_PAGE, &q->ready.long_pages, gfp, order, n, pages);
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
 
-	return alloc_bulk(q, &request, &array, NULL);
+	if (qp_likely(done == n && n > 0))
+		return n;
+	array.out.pages = pages != NULL ? pages + done : NULL;
+	return done + alloc_bulk(q, &request, &array, NULL);
 }
 
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
-	struct qi_array array = { .form = QI_FORM_PFN, .n = n, .out.pfns = pfns };
+	size_t done = take_ready(q, QI_FORM_PFN, &q->ready.long_pfns, gfp, order, n, pfns);
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
 
-	return alloc_bulk(q, &request, &array, NULL);
+	if (qp_likely(done == n && n > 0))
+		return n;
+	array.out.pfns = pfns != NULL ? pfns + done : NULL;
+	return done + alloc_bulk(q, &request, &array, NULL);
 }
 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
@@ -176,9 +187,17 @@ size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quir
 	struct qi_request request = { .call = "quire_alloc_bulk_offset",
 				      .gfp = gfp,
 				      .order = order };
-	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .out.offsets = offsets };
+	struct qi_array array = { .form = QI_FORM_OFFSET };
+	size_t done = 0;
 
-	return alloc_bulk(q, &request, &array, &handle);
+	if (qp_likely(handle.id == 1))
+		done = take_ready(q, QI_FORM_OFFSET, &q->ready.long_offsets, gfp, order, n,
+				  offsets);
+	if (qp_likely(done == n && n > 0))
+		return n;
+	array.n = n - done;
+	array.out.offsets = offsets != NULL ? offsets + done : NULL;
+	return done + alloc_bulk(q, &request, &array, &handle);
 }
 
 static size_t count_holes(const struct qi_array *array)

@@ -43,9 +43,9 @@ static bool after(struct qp_fork_link *link, bool child)
 			unlock_all(q);
 		return true;
 	}
-	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->owner != qp_process() - 1)
+	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->ready.owner != qp_process() - 1)
 		return false;
-	q->owner = qp_process();
+	q->ready.owner = qp_process();
 	unlock_all(q);
 	qi_recover(q);
 	return true;

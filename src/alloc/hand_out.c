@@ -10,8 +10,8 @@ static void mark_held(struct quire *q, unsigned int order, uint32_t n, const uin
 		atomic_fetch_add_explicit(&q->nr_high, n, memory_order_relaxed);
 	else if (!qi_checked(q))
 		return;
-	if (order == 0 && n >= QI_OCTET && qi_run_is_octets(n, pfns) && qi_is_run(n, pfns)) {
-		qi_state_set_octets(q->space.state, pfns[0], n, state);
+	if (order == 0) {
+		q->vector->hold(q->space.state, n, pfns);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)

@@ -97,6 +97,23 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	qi_front_init_lists(front, config->aids != 0);
 }
 
+/* What depends on the region comes with it: alloc/region.c. */
+static void init_ready(struct quire *q)
+{
+	struct qi_ready *ready = &q->ready;
+
+	ready->nr_cpus = q->front.nr_cpus;
+	ready->page_shift = q->space.page_shift;
+	ready->pcps = q->front.pcps;
+	ready->state = q->space.state;
+	atomic_store_explicit(&ready->nr_pages, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->nr_mapped, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->long_pfns, q->front.ready_take != QI_FRONT_PCP,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ready->long_pages, 1, memory_order_relaxed);
+	atomic_store_explicit(&ready->long_offsets, 1, memory_order_relaxed);
+}
+
 static struct quire *init_instance(unsigned char *start, const struct qi_plan *plan)
 {
 	const struct quire_config *config = &plan->config;
@@ -104,10 +121,11 @@ static struct quire *init_instance(unsigned char *start, const struct qi_plan *p
 
 	if ((config->flags & QUIRE_CONFIG_ZEROED) == 0)
 		memset(start, 0, plan->layout.cleared);
-	q->owner = qp_process();
-	q->check = config->check;
+	q->ready.owner = qp_process();
+	q->ready.check = config->check;
 	q->aids = config->aids;
 	q->flags = config->flags;
+	q->vector = qi_vector_choose();
 	q->asked = plan->asked;
 	q->nr_depot = config->nr_depot;
 	q->reason = plan->reason;
@@ -118,6 +136,7 @@ static struct quire *init_instance(unsigned char *start, const struct qi_plan *p
 	q->reporter.context = config->report_context;
 	init_space(q, start, plan);
 	init_front(q, start, plan);
+	init_ready(q);
 	qi_fork_link_init(q);
 	return q;
 }
@@ -277,7 +296,7 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	known.size = size;
 	known.cache = q->front.kind;
 	known.asked = q->asked;
-	known.check = q->check;
+	known.check = q->ready.check;
 	known.page_shift = space->page_shift;
 	known.nr_cpus = q->front.nr_cpus;
 	known.high = q->front.high;

@@ -3,7 +3,8 @@
 #ifndef QI_ALLOC_INSTANCE_H
 #define QI_ALLOC_INSTANCE_H
 
-#include "cache/front.h"
+#include "alloc/ready.h"
+#include "alloc/vector.h"
 #include "core/text.h"
 
 #include <quire/quire.h>
@@ -18,12 +19,14 @@ struct qi_reporter {
 /* Constant after creation unless said otherwise. */
 struct quire {
 	/* read by every call */
-	uint32_t owner; /* qp_process() of its process; set anew in a child that inherits */
-	uint32_t check; /* enum quire_check */
+	struct qi_ready ready;
 	uint32_t aids;
 	_Atomic uint32_t nr_high; /* held blocks of orders above 0 */
 	_Atomic uint32_t nr_unmapped; /* regions without a CPU mapping */
 	uint32_t flags;
+	const struct qi_vector *vector; /* for whole batches */
+	struct qi_range by_address; /* the only region, where ready says that there is one */
+	struct qi_range by_offset;
 	struct qi_front front;
 	struct qi_space space;
 	/* the rest */
@@ -49,12 +52,12 @@ struct quire {
 
 static inline bool qi_alive(const struct quire *q)
 {
-	return q->owner == qp_process();
+	return q->ready.owner == qp_process();
 }
 
 static inline bool qi_checked(const struct quire *q)
 {
-	return q->check != QUIRE_CHECK_OFF;
+	return q->ready.check != QUIRE_CHECK_OFF;
 }
 
 static inline bool qi_has_high(const struct quire *q)

@@ -143,6 +143,29 @@ static int refuse_place(const struct quire *q, enum qi_place place, const struct
 	}
 }
 
+/* The only region there can be: pages of it are found by arithmetic alone. */
+static void make_ready(struct quire *q, const struct qi_region *region)
+{
+	struct qi_ready *ready = &q->ready;
+
+	if (q->space.max_regions != 1 || q->front.ready_take != QI_FRONT_PCP)
+		return;
+	ready->page_0 = (uintptr_t)region->addr -
+			((uintptr_t)region->first_pfn << ready->page_shift);
+	ready->first_pfn = region->first_pfn;
+	q->by_address = qi_region_range(&q->space, region);
+	q->by_offset = q->by_address;
+	q->by_offset.start = 0;
+	if (q->front.ready_give == QI_FRONT_PCP)
+		atomic_store_explicit(&ready->nr_pages, region->nr_pages, memory_order_release);
+	atomic_store_explicit(&ready->long_offsets, 0, memory_order_release);
+	if (region->addr == NULL)
+		return;
+	if (q->front.ready_give == QI_FRONT_PCP)
+		atomic_store_explicit(&ready->nr_mapped, region->nr_pages, memory_order_release);
+	atomic_store_explicit(&ready->long_pages, 0, memory_order_release);
+}
+
 /*
  * Unmapped regions are counted before their pages can be had: who takes a page and then looks at
  * the count makes no pointer from one. Its pages are a movement: a request that looked too early
@@ -160,6 +183,7 @@ static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 		qp_aid_freed(q->aids, region->addr, (size_t)region->bytes);
 	qi_transit_begin(zone);
 	id = qi_space_publish(&q->space);
+	make_ready(q, region);
 	qi_zone_lock(&q->space, zone);
 	qi_zone_add_region_locked(&q->space, zone, region);
 	qi_zone_unlock(&q->space, zone);

@@ -107,7 +107,9 @@ static inline uint32_t qi_front_take_one(struct qi_front *front)
 
 	if (qp_unlikely(front->ready_take != QI_FRONT_PCP))
 		return qi_front_take_one_locked(front);
-	pfn = qp_pop_one(front->pcps, front->nr_cpus);
+	pfn = QP_STRANGER;
+	if (qp_likely(qp_section_known(qp_process())))
+		pfn = qp_pop_one(front->pcps, front->nr_cpus);
 	if (qp_likely(pfn < QP_LEFT))
 		return pfn;
 	qi_front_left(front, pfn);
@@ -120,34 +122,9 @@ static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 
 	if (qp_unlikely(front->ready_give != QI_FRONT_PCP))
 		return qi_front_give_one_locked(front, pfn);
-	pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
-	if (qp_likely(pushed < QP_LEFT))
-		return true;
-	qi_front_left(front, pushed);
-	return false;
-}
-
-/* The same for up to want (<= QI_SCRATCH) pages; 0 or false: use the general ones. */
-static inline uint32_t qi_front_take_some(struct qi_front *front, uint32_t want, uint32_t *pfns)
-{
-	uint32_t n;
-
-	if (qp_unlikely(front->ready_take != QI_FRONT_PCP))
-		return 0;
-	n = qp_pop_batch(front->pcps, front->nr_cpus, true, want, pfns);
-	if (qp_likely(n < QP_LEFT))
-		return n;
-	qi_front_left(front, n);
-	return 0;
-}
-
-static inline bool qi_front_give_some(struct qi_front *front, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t pushed;
-
-	if (qp_unlikely(front->ready_give != QI_FRONT_PCP))
-		return false;
-	pushed = qp_push_batch(front->pcps, front->nr_cpus, n, pfns);
+	pushed = QP_STRANGER;
+	if (qp_likely(qp_section_known(qp_process())))
+		pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
 	if (qp_likely(pushed < QP_LEFT))
 		return true;
 	qi_front_left(front, pushed);

@@ -147,18 +147,26 @@ void qi_level_take_range(struct qi_level *level, struct qi_bins *bins, uint32_t 
 	took(level, bins, unit, count);
 }
 
+unsigned int qi_level_added(struct qi_level *level, uint32_t index, uint32_t count)
+{
+	struct qi_unit *unit = &level->units[index];
+
+	qi_unit_set_free(unit, qi_unit_free(unit) + count);
+	return qi_bits_largest(&level->bits[index]);
+}
+
 unsigned int qi_level_add(struct qi_level *level, uint32_t index, uint32_t first, uint32_t count)
 {
 	struct qi_bits *bits = &level->bits[index];
 	struct qi_unit *unit = &level->units[index];
 
-	qi_unit_set_free(unit, qi_unit_free(unit) + count);
 	if (count == 1) {
+		qi_unit_set_free(unit, qi_unit_free(unit) + 1);
 		qi_bits_set_one(bits, first);
 		return qi_bits_merged(bits, first, 0);
 	}
 	qi_bits_set(bits, first, count);
-	return qi_bits_largest(bits);
+	return qi_level_added(level, index, count);
 }
 
 void qi_level_file(struct qi_level *level, struct qi_bins *bins, uint32_t index,

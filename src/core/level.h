@@ -114,6 +114,8 @@ void qi_level_take_range(struct qi_level *level, struct qi_bins *bins, uint32_t 
  * with the largest order that any of these returned. The items must not be free.
  */
 unsigned int qi_level_add(struct qi_level *level, uint32_t unit, uint32_t first, uint32_t count);
+/* The same where the caller has set the bits of count items. */
+unsigned int qi_level_added(struct qi_level *level, uint32_t unit, uint32_t count);
 void qi_level_file(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
 		   unsigned int merged);
 

@@ -77,6 +77,17 @@ static inline bool qi_is_run(uint32_t n, const uint32_t *pfns)
 	return apart == 0;
 }
 
+/* The same, each below the one before. */
+static inline bool qi_is_run_down(uint32_t n, const uint32_t *pfns)
+{
+	uint32_t first = pfns[0];
+	uint32_t apart = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		apart |= pfns[i] ^ (first - i);
+	return apart == 0;
+}
+
 /*
  * Octets: eight pages that follow each other from a multiple of eight are one word of states, read
  * or written at once where all eight belong to the caller.

@@ -132,42 +132,76 @@ static void file_block(struct qi_space *space, struct qi_zone *zone, uint32_t bl
 		qi_level_file(&space->blocks, &zone->block_bins, block, merged);
 }
 
-/* How many of the n pfns from the first on follow each other inside its pageblock. */
-static uint32_t run_length(uint32_t n, const uint32_t *pfns)
+/* The lowest of n pfns that follow each other, up or down; QI_NO_PFN: they do not. */
+static uint32_t run_start(uint32_t n, const uint32_t *pfns)
 {
-	uint32_t room = QI_UNIT_ITEMS - qi_item_of(pfns[0]);
-	uint32_t length = 1;
-
-	if (n > room)
-		n = room;
-	/* The first few tell scattered pages from a whole batch that is one run. */
-	while (length < n && length < QI_OCTET && pfns[length] == pfns[0] + length)
-		length++;
-	if (length < QI_OCTET || qi_is_run(n, pfns))
-		return length < QI_OCTET ? length : n;
-	while (length < n && pfns[length] == pfns[0] + length)
-		length++;
-	return length;
+	if (pfns[n - 1] - pfns[0] == n - 1)
+		return qi_is_run(n, pfns) ? pfns[0] : QI_NO_PFN;
+	if (pfns[0] - pfns[n - 1] == n - 1)
+		return qi_is_run_down(n, pfns) ? pfns[n - 1] : QI_NO_PFN;
+	return QI_NO_PFN;
 }
 
-/* The leading pfns that lie in one pageblock: set their bits run by run, file it once. How many. */
+static void set_items(struct qi_bits *bits, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t start = run_start(n, pfns);
+
+	if (start != QI_NO_PFN) {
+		qi_bits_set(bits, qi_item_of(start), n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		qi_bits_set_one(bits, qi_item_of(pfns[i]));
+}
+
+/* Pages of one block, many: whole runs where they are some, in stretches of eight. */
+static void set_many(struct qi_bits *bits, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t start = run_start(n, pfns);
+
+	if (start != QI_NO_PFN) {
+		qi_bits_set(bits, qi_item_of(start), n);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i += QI_OCTET)
+		set_items(bits, n - i < QI_OCTET ? n - i : QI_OCTET, pfns + i);
+}
+
+/* How many of the leading pfns lie in one pageblock. */
+static uint32_t in_one_block(uint32_t n, const uint32_t *pfns)
+{
+	uint32_t block = qi_block_of(pfns[0]);
+	uint32_t i = 1;
+
+	while (i < n && qi_block_of(pfns[i]) == block)
+		i++;
+	return i;
+}
+
+/*
+ * The leading pfns that lie in one pageblock: set their bits, file it once; how many. Few pages
+ * ask what they merge with; for many, the largest block is looked for once.
+ */
 static uint32_t give_to_block(struct qi_space *space, struct qi_zone *zone, uint32_t n,
 			      const uint32_t *pfns)
 {
+	enum { FEW = 4 };
 	uint32_t block = qi_block_of(pfns[0]);
+	struct qi_bits *bits = &space->blocks.bits[block];
 	unsigned int merged = 0;
-	uint32_t i = 0;
 
-	while (i < n && qi_block_of(pfns[i]) == block) {
-		uint32_t length = run_length(n - i, pfns + i);
-		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]),
-						  length);
+	n = in_one_block(n, pfns);
+	for (uint32_t i = 0; n < FEW && i < n; i++) {
+		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]), 1);
 
 		merged = order > merged ? order : merged;
-		i += length;
+	}
+	if (n >= FEW) {
+		set_many(bits, n, pfns);
+		merged = qi_level_added(&space->blocks, block, n);
 	}
 	file_block(space, zone, block, merged);
-	return i;
+	return n;
 }
 
 void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t n,

@@ -67,6 +67,6 @@ _Static_assert(offsetof(struct qp_list, slots) == 32, "known to assembly");
 #define QP_DIVERTED UINT32_C(0xfffffff2) /* the lists carry a tag */
 #define QP_NO_CPU UINT32_C(0xfffffff3) /* this CPU has no list, or nobody knows which it is */
 #define QP_ABORTED UINT32_C(0xfffffff4) /* interrupted: try again */
-#define QP_STRANGER UINT32_C(0xfffffff5) /* see qp_section_enter() */
+#define QP_STRANGER UINT32_C(0xfffffff5) /* said in front of sections: the thread is not known */
 
 #endif /* QI_PORT_LISTS_H */

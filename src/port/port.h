@@ -18,11 +18,12 @@
  *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
  *
- * Inline, from sections.h of the port and the processor (doc/sections.md): restartable sections on the
- * live list of the CPU that the thread runs on. pcps is the first of nr_cpus records (lists.h). A
- * result from QP_LEFT on says why nothing was done; the others are what was asked for. Safe in a
- * handler.
+ * Inline, known from machine.h and the rest from sections.h of the processor (doc/sections.md): restartable sections on the
+ * live list of the CPU that the thread runs on, for threads that are known. pcps is the first of
+ * nr_cpus records (lists.h). A result from QP_LEFT on says why nothing was done; the others are what
+ * was asked for. Safe in a handler.
  *
+ *	qp_section_known(process)	whether this thread may use them, and is of that process
  *	qp_pop_one(pcps, nr_cpus)	a page above the low mark
  *	qp_push_one(pcps, nr_cpus, pfn)	1
  *	qp_pop_batch(pcps, nr_cpus, to_low, want, pfns)	1 to want (<= QP_BATCH_MAX) pages, above the low
@@ -84,6 +85,15 @@ void qp_memory_unmap(void *memory, size_t bytes);
 /* Whether this port can map memory at all. */
 bool qp_memory_offered(void);
 
+/* The widest vectors that this machine has, of those that code is compiled for. */
+enum qp_vectors {
+	QP_VECTORS_PLAIN, /* what every machine of this kind has */
+	QP_VECTORS_AVX2,
+	QP_VECTORS_AVX512, /* F, BW, DQ and VL */
+};
+
+enum qp_vectors qp_vectors(void);
+
 /* One line of diagnostics, without a newline, to wherever they go by default. Safe in a handler. */
 void qp_report(const char *line, size_t length);
 
@@ -97,8 +107,8 @@ _Noreturn void qp_panic(const char *why);
 bool qp_sections_offered(const char **why);
 
 /*
- * Make this thread known to sections, which return QP_STRANGER before. false: it will not be, as the
- * kernel does not watch it. Safe in a handler.
+ * Make this thread known to sections. false: it will not be, as the kernel does not watch it. Safe
+ * in a handler.
  */
 bool qp_section_enter(void);
 

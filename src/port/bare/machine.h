@@ -78,6 +78,13 @@ static inline unsigned int qp_cpu(void)
 	return qk_cpu();
 }
 
+/* There are no sections. */
+static inline bool qp_section_known(uint32_t process)
+{
+	(void)process;
+	return false;
+}
+
 /* There is one process. */
 static inline uint32_t qp_process(void)
 {

@@ -75,6 +75,11 @@ bool qp_memory_offered(void)
 	return false;
 }
 
+enum qp_vectors qp_vectors(void)
+{
+	return QP_VECTORS_PLAIN;
+}
+
 bool qp_sections_offered(const char **why)
 {
 	*why = "this port has no sections; locked is the nearest";

@@ -10,7 +10,7 @@ static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
 {
 	(void)pcps;
 	(void)nr_cpus;
-	return QP_STRANGER;
+	return QP_NO_CPU;
 }
 
 static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t pfn)
@@ -18,7 +18,7 @@ static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t 
 	(void)pcps;
 	(void)nr_cpus;
 	(void)pfn;
-	return QP_STRANGER;
+	return QP_NO_CPU;
 }
 
 static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_low, uint32_t want,
@@ -29,7 +29,7 @@ static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_
 	(void)to_low;
 	(void)want;
 	(void)pfns;
-	return QP_STRANGER;
+	return QP_NO_CPU;
 }
 
 static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_t n,
@@ -39,7 +39,7 @@ static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_
 	(void)nr_cpus;
 	(void)n;
 	(void)pfns;
-	return QP_STRANGER;
+	return QP_NO_CPU;
 }
 
 #endif /* QI_PORT_SECTIONS_H */

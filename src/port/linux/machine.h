@@ -94,15 +94,17 @@ static inline unsigned int qp_cpu(void)
 }
 
 /*
- * This thread's own thread pointer once it is known that the kernel watches its area; else 0, or
- * somebody else's in a thread that was given a copy of thread-local memory.
+ * This thread's own thread pointer plus the number of its process, once it is known that the kernel
+ * watches its area; else 0, or somebody else's in a thread that was given a copy of thread-local
+ * memory, or its parent's in a forked child. One comparison says that sections may be used, and
+ * that an instance of that process is alive.
  */
 extern QP_HIDDEN _Thread_local uintptr_t qp_section_thread
 	__attribute__((tls_model("initial-exec")));
 
-static inline bool qp_section_known(void)
+static inline bool qp_section_known(uint32_t process)
 {
-	return qp_section_thread == (uintptr_t)__builtin_thread_pointer();
+	return qp_section_thread == (uintptr_t)__builtin_thread_pointer() + process;
 }
 
 /* The area that sections of this thread use, if it is known. */
@@ -112,6 +114,8 @@ static inline char *qp_section_area(void)
 }
 
 void qp_sections_after_fork(void);
+/* Make this thread known without asking the kernel. */
+void qp_section_assume(void);
 
 /* Counts forks on the way from the first process to this one. Written in a forked child only. */
 extern QP_HIDDEN _Atomic uint32_t qp_process_number;

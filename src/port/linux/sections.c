@@ -66,19 +66,24 @@ static bool area_is_registered(char *area)
 	return answer == -EBUSY;
 }
 
+void qp_section_assume(void)
+{
+	qp_section_thread = (uintptr_t)__builtin_thread_pointer() + qp_process();
+}
+
 bool qp_section_enter(void)
 {
 	uintptr_t self = (uintptr_t)__builtin_thread_pointer();
 	int saved = errno;
 	bool registered;
 
-	if (qp_section_thread == self)
+	if (qp_section_known(qp_process()))
 		return true;
 	if (refused_thread == self || !qp_rseq_area.registered)
 		return false;
 	registered = area_is_registered((char *)self + qp_rseq_area.offset);
 	if (registered)
-		qp_section_thread = self;
+		qp_section_assume();
 	else
 		refused_thread = self;
 	errno = saved;
@@ -115,9 +120,10 @@ bool qp_sections_offered(const char **why)
 	return true;
 }
 
-/* A child's memory is its own, and its registration is asked for anew. */
+/* A child's memory is its own: its thread and its registration are asked about anew. */
 void qp_sections_after_fork(void)
 {
+	qp_section_thread = 0;
 	if (qp_rseq_area.registered)
 		(void)membarrier_registered();
 }

@@ -83,8 +83,6 @@ static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
 	uintptr_t lp, h, i, at;
 	uint32_t pfn;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(
 		QP_SECTION_BEGIN QP_FIND_LIST "ldr %w[at], [%[lp], #12]\n\t"
 					      "cmp %w[i], %w[at]\n\t"
@@ -105,8 +103,6 @@ static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t 
 	char *area = qp_section_area();
 	uintptr_t lp, h, i, at;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(
 		QP_SECTION_BEGIN QP_FIND_LIST "ldr %w[at], [%[lp], #8]\n\t"
 					      "cmp %w[i], %w[at]\n\t"
@@ -132,8 +128,6 @@ static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_
 	uint32_t *to = pfns;
 	uint32_t n;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST "ldr %w[from], [%[lp], #12]\n\t"
 						       "and %w[from], %w[from], %w[low_mask]\n\t"
 						       "subs %w[n], %w[i], %w[from]\n\t"
@@ -163,8 +157,6 @@ static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_
 	uintptr_t lp, h, i, to, high;
 	const uint32_t *from = pfns;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST "add %[to], %[lp], %[i], lsl #2\n\t"
 						       "add %[to], %[to], #32\n\t"
 						       "add %w[i], %w[i], %w[n]\n\t"

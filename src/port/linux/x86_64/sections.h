@@ -114,8 +114,6 @@ static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
 	uintptr_t lp, h, i;
 	uint32_t pfn;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST
 			 "cmpl 12(%[lp]), %k[i]\n\t"
 			 "jbe 7f\n\t" QP_POINT(
@@ -133,8 +131,6 @@ static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t 
 	char *area = qp_section_area();
 	uintptr_t lp, h, i;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(
 		QP_SECTION_BEGIN QP_FIND_LIST
 		"cmpl 8(%[lp]), %k[i]\n\t"
@@ -157,8 +153,6 @@ static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_
 	uint32_t *to = pfns;
 	uint32_t n;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST "movl 12(%[lp]), %k[from]\n\t"
 						       "andl %[low_mask], %k[from]\n\t"
 						       "movl %k[i], %[n]\n\t"
@@ -190,8 +184,6 @@ static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_
 	uintptr_t lp, h, i, to;
 	const uint32_t *from = pfns;
 
-	if (qp_unlikely(!qp_section_known()))
-		return QP_STRANGER;
 	__asm__ volatile(
 		QP_SECTION_BEGIN QP_FIND_LIST "leaq 32(%[lp], %[i], 4), %[to]\n\t"
 					      "addl %[n], %k[i]\n\t"

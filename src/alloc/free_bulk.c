@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Frees of many pages: a batch of up to QI_SCRATCH at a time. */
+#include "alloc/ready_bulk.h"
+#include "alloc/release.h"
+
+/*
+ * Whether n pfns can be accepted together: pages of an instance with one region, whose states are
+ * bytes to be compared. Unchecked, with only pages of order 0 held, it is enough that each is a page.
+ */
+static bool alike(const struct quire *q, uint32_t n, const uint32_t *pfns)
+{
+	struct qi_range range;
+
+	if (qi_nr_regions(&q->space) != 1 || q->ready.check == QUIRE_CHECK_STRICT ||
+	    (!qi_checked(q) && qi_has_high(q)))
+		return false;
+	range = qi_region_range(&q->space, q->space.regions);
+	return q->vector->in_range(&range, n, pfns);
+}
+
+/* Of n such pfns, the leading ones that are held pages of order 0, and become free by state here. */
+static inline uint32_t accept_leading(struct quire *q, uint32_t n, const uint32_t *pfns)
+{
+	return qi_checked(q) ? q->vector->release(q->space.state, n, pfns) : n;
+}
+
+/* A batch of a bulk free: slots [slot, slot + n) of the caller's array. */
+struct batch {
+	const char *call;
+	const struct qi_array *array;
+	size_t slot;
+	uint32_t n;
+	size_t freed; /* blocks of higher orders, and pages given one by one */
+};
+
+/* 1 if the page of slot i is now free by state and is to be given; else it has been dealt with. */
+static uint32_t accept_slot(struct quire *q, struct batch *batch, uint32_t i, uint32_t pfn)
+{
+	if (pfn == QI_NO_PFN || (qi_pfn_known(&q->space, pfn) && qi_accept_page(q, pfn)))
+		return pfn != QI_NO_PFN;
+	if (qi_pfn_known(&q->space, pfn))
+		batch->freed += qi_release_other(q, batch->call, pfn,
+						 qi_array_address(batch->array, batch->slot + i)) ==
+				0;
+	else
+		(void)qi_refuse_free(q, batch->call, pfn,
+				     qi_array_address(batch->array, batch->slot + i));
+	return 0;
+}
+
+/* The pages among the batch's that are free by state now, moved to the front; how many. */
+static uint32_t accept_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
+{
+	bool together = alike(q, batch->n, pfns);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < batch->n;) {
+		uint32_t n = together ? accept_leading(q, batch->n - i, pfns + i) : 0;
+
+		memmove(pfns + kept, pfns + i, n * sizeof(*pfns));
+		kept += n;
+		i += n;
+		if (i < batch->n) {
+			uint32_t pfn = pfns[i];
+
+			pfns[kept] = pfn;
+			kept += accept_slot(q, batch, i++, pfn);
+		}
+	}
+	return kept;
+}
+
+/* How many of a batch were freed; its pfns, holes among them, are used up. */
+static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
+{
+	uint32_t kept = accept_batch(q, batch, pfns);
+
+	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
+		qi_release_block(q, pfns[i], 0);
+	if (qp_likely(q->aids == 0) && kept > 0)
+		qi_front_give(&q->front, kept, pfns);
+	return batch->freed + kept;
+}
+
+/* Free by state, but the CPU's list did not take them. */
+static __attribute__((noinline)) void give_left(struct quire *q, uint32_t n, const uint32_t *pfns,
+						uint32_t why)
+{
+	qi_front_left(&q->front, why);
+	qi_front_give(&q->front, n, pfns);
+}
+
+/*
+ * Held pages that are ready go to this CPU's list, in whole batches; false: the long way, from
+ * *done on.
+ */
+static inline bool release_some(struct quire *q, enum qi_form form, const void *slots, size_t *done,
+				uint32_t n)
+{
+	const struct qi_ready *ready = &q->ready;
+	uint32_t pfns[QI_SCRATCH_ROOM];
+	uint32_t held = n;
+	uint32_t pushed;
+
+	if (qp_unlikely(!qi_ready_read(q, form, slots, *done, n, pfns)))
+		return false;
+	if (ready->check == QUIRE_CHECK_ON)
+		held = qi_ready_release(q, n, pfns);
+	if (qp_unlikely(held == 0))
+		return false;
+	*done += held;
+	pushed = qp_push_batch(ready->pcps, ready->nr_cpus, held, pfns);
+	if (qp_unlikely(pushed >= QP_LEFT))
+		give_left(q, held, pfns, pushed);
+	return held == n;
+}
+
+/* How many of n pages the shortest way has freed. */
+static inline size_t free_ready(struct quire *q, enum qi_form form, const _Atomic uint32_t *open,
+				size_t n, const void *slots)
+{
+	size_t done = 0;
+
+	if (qp_unlikely(slots == NULL || qi_ready_get(open) == 0 ||
+			!qp_section_known(q->ready.owner) || q->ready.check == QUIRE_CHECK_STRICT ||
+			(!qi_checked(q) && qi_has_high(q))))
+		return 0;
+	while (done < n) {
+		uint32_t some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
+
+		if (!release_some(q, form, slots, &done, some))
+			break;
+	}
+	return done;
+}
+
+static size_t free_bulk(struct quire *q, const char *call, const struct qi_array *array, bool round)
+{
+	uint32_t pfns[QI_SCRATCH];
+	size_t freed = 0;
+
+	if (qp_unlikely(!qi_alive(q))) {
+		(void)qi_refuse_dead(q, call);
+		return 0;
+	}
+	if (qp_unlikely(array->n > 0 && array->in.pages == NULL)) {
+		(void)qi_refuse(q, call, -QUIRE_EINVAL, "the array is NULL; pass one of %u slots",
+				QI_U(array->n));
+		return 0;
+	}
+	for (size_t slot = 0; slot < array->n; slot += QI_SCRATCH) {
+		struct batch batch = { .call = call, .array = array, .slot = slot };
+
+		batch.n = array->n - slot < QI_SCRATCH ? (uint32_t)(array->n - slot) : QI_SCRATCH;
+		qi_array_get(q, call, array, round, slot, batch.n, pfns);
+		freed += release_batch(q, &batch, pfns);
+	}
+	return freed;
+}
+
+size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
+{
+	size_t done = free_ready(q, QI_FORM_PAGE, &q->ready.nr_mapped, n, pages);
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
+
+	if (qp_likely(done == n))
+		return n;
+	array.in.pages = pages != NULL ? pages + done : NULL;
+	return done + free_bulk(q, "quire_free_bulk", &array, false);
+}
+
+size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
+{
+	struct qi_array array = { .form = QI_FORM_PAGE, .n = n, .in.pages = addresses };
+
+	return free_bulk(q, "quire_free_bulk_round", &array, true);
+}
+
+size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
+{
+	size_t done = free_ready(q, QI_FORM_PFN, &q->ready.nr_pages, n, pfns);
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
+
+	if (qp_likely(done == n))
+		return n;
+	array.in.pfns = pfns != NULL ? pfns + done : NULL;
+	return done + free_bulk(q, "quire_free_bulk_pfn", &array, false);
+}
+
+static size_t free_bulk_offset(struct quire *q, const char *call, struct quire_region handle,
+			       size_t n, const uint64_t *offsets, bool round)
+{
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .in.offsets = offsets };
+	int error;
+
+	array.region = qi_free_region(q, call, handle, &error);
+	return array.region == NULL ? 0 : free_bulk(q, call, &array, round);
+}
+
+size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
+			      const uint64_t *offsets)
+{
+	size_t done = 0;
+
+	if (qp_likely(handle.id == 1))
+		done = free_ready(q, QI_FORM_OFFSET, &q->ready.nr_pages, n, offsets);
+	if (qp_likely(done == n && n > 0))
+		return n;
+	return done + free_bulk_offset(q, "quire_free_bulk_offset", handle, n - done,
+				       offsets != NULL ? offsets + done : NULL, false);
+}
+
+size_t quire_free_bulk_offset_round(struct quire *q, struct quire_region handle, size_t n,
+				    const uint64_t *offsets)
+{
+	return free_bulk_offset(q, "quire_free_bulk_offset_round", handle, n, offsets, true);
+}
