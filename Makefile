@@ -6,7 +6,7 @@ VARIANTS ?= plain asan tsan
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build deps demo test soak fuzz lint format install clean help
+.PHONY: build deps bench-deps demo test soak fuzz lint format install clean help
 
 build: ## build the library and the quire command (in BUILD, default: build)
 	@scripts/deps.sh build
@@ -14,6 +14,11 @@ build: ## build the library and the quire command (in BUILD, default: build)
 
 deps: ## name what is missing to build, test and lint, and install it
 	@scripts/deps.sh build test lint
+
+bench-deps: ## the same for what 'quire bench --allocator' measures beside Quire, then build it
+	@scripts/deps.sh build bench
+	@[ ! -e '$(BUILD)/build.ninja' ] || meson setup --reconfigure '$(BUILD)' >/dev/null
+	@scripts/build.sh '$(BUILD)'
 
 demo: build ## see Quire at work in a minute
 	@'$(BUILD)/tools/quire' demo
@@ -47,4 +52,4 @@ clean: ## remove all that was built
 	@rm -rf '$(BUILD)' '$(BUILD)-asan' '$(BUILD)-tsan' '$(BUILD)-clang' '$(BUILD)-fuzz'
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile

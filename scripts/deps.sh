@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What building, testing and linting need: name what is missing, install it by Debian package name.
-#	scripts/deps.sh GROUP...	groups: build, test, lint; default: all three
+#	scripts/deps.sh GROUP...	groups: build, test, lint, bench; default: the first three
 # Says nothing when nothing is missing.
 set -euo pipefail
 
-# group, kind, name, Debian package. Kinds: cmd (in PATH), inc (header), lib (for
-# gcc's linker), rt (of clang's runtime).
+# group, kind, name, Debian package. Kinds: cmd (in PATH), inc (header), lib (for gcc's linker), arm
+# (the same for aarch64), pc (what pkg-config knows), rt (of clang's runtime). The group bench has
+# what `quire bench --allocator` can measure beside Quire; nothing else needs it.
 table='
 build	cmd	cc	gcc
 build	inc	stdlib.h	libc6-dev
@@ -24,12 +25,17 @@ test	cmd	cmake	cmake
 test	cmd	nm	binutils
 test	cmd	abidiff	abigail-tools
 test	cmd	git	git
+test	cmd	aarch64-linux-gnu-gcc	gcc-aarch64-linux-gnu
+test	arm	libc.a	libc6-dev-arm64-cross
+test	cmd	qemu-aarch64-static	qemu-user-static
 test	lib	libasan.so	gcc
 test	lib	libtsan.so	gcc
 test	rt	fuzzer	libclang-rt-14-dev
 lint	cmd	clang	clang
 lint	cmd	clang-format	clang-format
 lint	cmd	git	git
+bench	cmd	pkg-config	pkg-config
+bench	pc	libdpdk	libdpdk-dev
 '
 
 fail() {
@@ -45,7 +51,9 @@ have_header() {
 }
 
 have_library() {
-	[ "$("${CC:-cc}" -print-file-name="$1" 2>/dev/null || true)" != "$1" ]
+	local found
+	found=$("${CC:-cc}" -print-file-name="$1" 2>/dev/null || true)
+	[[ -n $found && $found != "$1" ]]
 }
 
 # Part of clang's runtime, by the name of its archive.
@@ -60,6 +68,8 @@ have() {
 	cmd) command -v "$2" >/dev/null 2>&1 ;;
 	inc) have_header "$2" ;;
 	lib) have_library "$2" ;;
+	arm) CC=aarch64-linux-gnu-gcc have_library "$2" ;;
+	pc) pkg-config --exists "$2" 2>/dev/null ;;
 	rt) have_clang_runtime "$2" ;;
 	esac
 }
@@ -76,8 +86,8 @@ missing() {
 groups=${*:-build test lint}
 for group in $groups; do
 	case $group in
-	build | test | lint) ;;
-	*) fail "unknown group '$group'; there are: build, test, lint" ;;
+	build | test | lint | bench) ;;
+	*) fail "unknown group '$group'; there are: build, test, lint, bench" ;;
 	esac
 done
 

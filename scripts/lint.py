@@ -119,7 +119,7 @@ def check_layers():
         for layer, allowed in LAYERS.items():
             if not path.startswith(layer) or bracket == '<' or name.startswith(allowed):
                 continue
-            if layer == 'src/port/' and (name == 'machine.h' or beside(path, name)):
+            if layer == 'src/port/' and (name in ('machine.h', 'sections.h') or beside(path, name)):
                 continue
             bad.append(
                 f'{path}:{number}: {layer} may not include "{name}"; '

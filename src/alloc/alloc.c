@@ -95,11 +95,29 @@ static void put_ready_back(struct quire *q, uint32_t pfn)
 	qi_untake(q, 0, 1, &pfn);
 }
 
+/* Unchecked: the short way without a state. */
+static inline uint64_t pop_unchecked(struct quire *q, const _Atomic uint8_t *way, quire_gfp gfp,
+				     unsigned int order)
+{
+	uint64_t pfn;
+
+	if ((gfp | order) != 0 || qi_ready_way(way) != QI_WAY_UNCHECKED)
+		return QP_STRANGER;
+	pfn = qi_ready_pop(&q->ready);
+	if (qp_unlikely(pfn >= QP_LEFT))
+		qi_front_left(&q->front, (uint32_t)pfn);
+	return pfn;
+}
+
 LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = qi_take_ready(q, gfp, order);
+	uint64_t popped = pop_unchecked(q, &q->ready.pages, gfp, order);
 	void *page = NULL;
+	uint32_t pfn;
 
+	if (popped < QP_LEFT)
+		return (void *)qi_ready_page(&q->ready, popped);
+	pfn = qi_take_ready(q, gfp, order);
 	if (qp_likely(pfn != QI_NO_PFN)) {
 		if (qp_likely(!qi_has_unmapped(q)))
 			return qi_page_of(&q->space, pfn);
@@ -127,16 +145,35 @@ LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle,
 	return offset;
 }
 
+/* The section left with nothing done. */
+LONG_WAY void *alloc_page_left(struct quire *q, uint32_t why)
+{
+	qi_front_left(&q->front, why);
+	return alloc_page_long(q, 0, 0);
+}
+
+LONG_WAY uint32_t alloc_pfn_left(struct quire *q, uint32_t why)
+{
+	qi_front_left(&q->front, why);
+	return alloc_pfn_long(q, 0, 0);
+}
+
+LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region handle, uint32_t why)
+{
+	qi_front_left(&q->front, why);
+	return alloc_offset_long(q, handle, 0, 0);
+}
+
 void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint32_t pfn;
+	uint64_t pfn;
 
-	if (qp_unlikely(qi_ready_not(&ready->long_pages, gfp, order) != 0))
+	if (qp_unlikely((gfp | order | qi_ready_way(&ready->pages)) != 0))
 		return alloc_page_long(q, gfp, order);
 	pfn = qi_ready_take(ready);
 	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_page_long(q, gfp, order);
+		return alloc_page_left(q, (uint32_t)pfn);
 	return (void *)qi_ready_page(ready, pfn);
 }
 
@@ -149,14 +186,14 @@ int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **p
 
 uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn;
+	uint64_t pfn;
 
-	if (qp_unlikely(qi_ready_not(&q->ready.long_pfns, gfp, order) != 0))
+	if (qp_unlikely((gfp | order | qi_ready_way(&q->ready.pfns)) != 0))
 		return alloc_pfn_long(q, gfp, order);
 	pfn = qi_ready_take(&q->ready);
 	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_pfn_long(q, gfp, order);
-	return pfn;
+		return alloc_pfn_left(q, (uint32_t)pfn);
+	return (uint32_t)pfn;
 }
 
 int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint32_t *pfn)
@@ -170,14 +207,14 @@ uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_g
 			    unsigned int order)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint32_t pfn;
+	uint64_t pfn;
 
-	if (qp_unlikely(qi_ready_not(&ready->long_offsets, gfp, order) != 0 || handle.id != 1))
+	if (qp_unlikely((gfp | order | qi_ready_way(&ready->offsets)) != 0 || handle.id != 1))
 		return alloc_offset_long(q, handle, gfp, order);
 	pfn = qi_ready_take(ready);
 	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_offset_long(q, handle, gfp, order);
-	return (uint64_t)(pfn - ready->first_pfn) << ready->page_shift;
+		return alloc_offset_left(q, handle, (uint32_t)pfn);
+	return (pfn - ready->first_pfn) << ready->page_shift;
 }
 
 int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gfp gfp,

@@ -7,6 +7,9 @@
 #include "alloc/ready_bulk.h"
 #include "alloc/request.h"
 
+/* Kept out of line, so that the shortest ways need no more than a batch of stack. */
+#define LONG_WAY static __attribute__((noinline))
+
 struct sink {
 	struct qi_array *array;
 	size_t slot; /* next one to be looked at */
@@ -118,23 +121,36 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 }
 
 /* How many of n pages the CPU's list has ready, where requests with these arguments may ask it. */
-static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomic uint8_t *closed,
+static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomic uint8_t *way,
 				quire_gfp gfp, unsigned int order, size_t n, void *slots)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint32_t pfns[QI_SCRATCH_ROOM];
+	uint32_t pfns[QI_SCRATCH];
 	size_t done = 0;
 
-	if (qp_unlikely(qi_ready_not(closed, gfp, order) != 0 || slots == NULL ||
+	if (qp_unlikely((gfp | order) != 0 || qi_ready_way(way) == QI_WAY_LONG || slots == NULL ||
 			!qp_section_known(ready->owner)))
 		return 0;
+	if (n == 1) {
+		uint64_t pfn = qi_ready_pop(ready);
+
+		if (qp_unlikely(pfn >= QP_LEFT)) {
+			qi_front_left(&q->front, (uint32_t)pfn);
+			return 0;
+		}
+		if (ready->check != QUIRE_CHECK_OFF)
+			qi_state_set(ready->state, (uint32_t)pfn, QI_STATE_HELD);
+		qi_ready_write_one(q, form, slots, 0, (uint32_t)pfn);
+		return 1;
+	}
 	while (done < n) {
 		uint32_t want = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-		uint32_t got = qp_pop_batch(ready->pcps, ready->nr_cpus, true, want, pfns);
+		uint32_t got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
 
-		if (qp_unlikely(got >= QP_LEFT))
+		if (qp_unlikely(got >= QP_LEFT)) {
+			qi_front_left(&q->front, got);
 			break;
-		qi_ready_hold(q, got, pfns);
+		}
 		qi_ready_write(q, form, slots, done, got, pfns);
 		done += got;
 	}
@@ -156,48 +172,64 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 	return bulk(q, request, array->n, &sink);
 }
 
-size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
+LONG_WAY size_t alloc_bulk_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
+				void **pages, size_t done)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk", .gfp = gfp, .order = order };
-	size_t done = take_ready(q, QI_FORM_PAGE, &q->ready.long_pages, gfp, order, n, pages);
 	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
 
-	if (qp_likely(done == n && n > 0))
-		return n;
 	array.out.pages = pages != NULL ? pages + done : NULL;
+	return done + alloc_bulk(q, &request, &array, NULL);
+}
+
+size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
+{
+	size_t done = take_ready(q, QI_FORM_PAGE, &q->ready.pages, gfp, order, n, pages);
+
+	return qp_likely(done == n && n > 0) ? n : alloc_bulk_long(q, gfp, order, n, pages, done);
+}
+
+LONG_WAY size_t alloc_bulk_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
+				    uint32_t *pfns, size_t done)
+{
+	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
+	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
+
+	array.out.pfns = pfns != NULL ? pfns + done : NULL;
 	return done + alloc_bulk(q, &request, &array, NULL);
 }
 
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
-	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
-	size_t done = take_ready(q, QI_FORM_PFN, &q->ready.long_pfns, gfp, order, n, pfns);
-	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
+	size_t done = take_ready(q, QI_FORM_PFN, &q->ready.pfns, gfp, order, n, pfns);
 
-	if (qp_likely(done == n && n > 0))
-		return n;
-	array.out.pfns = pfns != NULL ? pfns + done : NULL;
-	return done + alloc_bulk(q, &request, &array, NULL);
+	return qp_likely(done == n && n > 0) ? n
+					     : alloc_bulk_pfn_long(q, gfp, order, n, pfns, done);
+}
+
+LONG_WAY size_t alloc_bulk_offset_long(struct quire *q, struct quire_region handle, quire_gfp gfp,
+				       unsigned int order, size_t n, uint64_t *offsets, size_t done)
+{
+	struct qi_request request = { .call = "quire_alloc_bulk_offset",
+				      .gfp = gfp,
+				      .order = order };
+	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n - done };
+
+	array.out.offsets = offsets != NULL ? offsets + done : NULL;
+	return done + alloc_bulk(q, &request, &array, &handle);
 }
 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
-	struct qi_request request = { .call = "quire_alloc_bulk_offset",
-				      .gfp = gfp,
-				      .order = order };
-	struct qi_array array = { .form = QI_FORM_OFFSET };
 	size_t done = 0;
 
 	if (qp_likely(handle.id == 1))
-		done = take_ready(q, QI_FORM_OFFSET, &q->ready.long_offsets, gfp, order, n,
-				  offsets);
+		done = take_ready(q, QI_FORM_OFFSET, &q->ready.offsets, gfp, order, n, offsets);
 	if (qp_likely(done == n && n > 0))
 		return n;
-	array.n = n - done;
-	array.out.offsets = offsets != NULL ? offsets + done : NULL;
-	return done + alloc_bulk(q, &request, &array, &handle);
+	return alloc_bulk_offset_long(q, handle, gfp, order, n, offsets, done);
 }
 
 static size_t count_holes(const struct qi_array *array)

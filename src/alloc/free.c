@@ -75,21 +75,32 @@ LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 	return 0;
 }
 
+/* Unchecked, the short way is here: it is enough that the address is a page's. */
 LONG_WAY int free_exactly(struct quire *q, void *page)
 {
-	return free_page(q, "quire_free", page, false);
+	const struct qi_ready *ready = &q->ready;
+	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
+	uint32_t pushed;
+
+	if (ready->check != QUIRE_CHECK_OFF || index >= qi_ready_get(&ready->nr_pages) ||
+	    qi_has_high(q) || ready->addr == 0 || !qp_section_known(ready->owner))
+		return free_page(q, "quire_free", page, false);
+	pushed = qi_ready_push(ready, index + ready->first_pfn);
+	if (qp_likely(pushed < QP_LEFT))
+		return 0;
+	return give_left(q, (uint32_t)index + ready->first_pfn, pushed);
 }
 
 int quire_free(struct quire *q, void *page)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint64_t pfn = qi_ready_rotate(ready, (uintptr_t)page - ready->page_0);
+	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
+	uint64_t pfn = index + ready->first_pfn;
 	uint32_t pushed;
 
-	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_mapped) ||
-			!qi_ready_accept(ready, (uint32_t)pfn)))
+	if (qp_unlikely(index >= qi_ready_get(&ready->nr_mapped) || !qi_ready_accept(ready, pfn)))
 		return free_exactly(q, page);
-	pushed = qi_ready_push(ready, (uint32_t)pfn);
+	pushed = qi_ready_push(ready, pfn);
 	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, pushed);
 }
 
@@ -113,7 +124,7 @@ int quire_free_pfn(struct quire *q, uint32_t pfn)
 	uint32_t pushed;
 
 	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-			!qi_ready_accept(ready, pfn)))
+			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
 		return free_pfn_long(q, pfn);
 	pushed = qi_ready_push(ready, pfn);
 	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);
@@ -163,7 +174,7 @@ int quire_free_offset(struct quire *q, struct quire_region handle, uint64_t offs
 	uint32_t pushed;
 
 	if (qp_unlikely(handle.id != 1 || index >= qi_ready_get(&ready->nr_pages) ||
-			!qi_ready_accept(ready, pfn)))
+			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
 		return free_offset_exactly(q, handle, offset);
 	pushed = qi_ready_push(ready, pfn);
 	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);

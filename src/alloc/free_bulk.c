@@ -3,6 +3,9 @@
 #include "alloc/ready_bulk.h"
 #include "alloc/release.h"
 
+/* Kept out of line, so that the shortest ways need no more than a batch of stack. */
+#define LONG_WAY static __attribute__((noinline))
+
 /*
  * Whether n pfns can be accepted together: pages of an instance with one region, whose states are
  * bytes to be compared. Unchecked, with only pages of order 0 held, it is enough that each is a page.
@@ -83,53 +86,65 @@ static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns
 }
 
 /* Free by state, but the CPU's list did not take them. */
-static __attribute__((noinline)) void give_left(struct quire *q, uint32_t n, const uint32_t *pfns,
-						uint32_t why)
+LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, n, pfns);
 }
 
-/*
- * Held pages that are ready go to this CPU's list, in whole batches; false: the long way, from
- * *done on.
- */
-static inline bool release_some(struct quire *q, enum qi_form form, const void *slots, size_t *done,
-				uint32_t n)
+/* Pages that are free by state go to this CPU's list. */
+static inline void push_ready(struct quire *q, uint32_t n, const uint32_t *pfns)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint32_t pfns[QI_SCRATCH_ROOM];
-	uint32_t held = n;
 	uint32_t pushed;
 
-	if (qp_unlikely(!qi_ready_read(q, form, slots, *done, n, pfns)))
-		return false;
-	if (ready->check == QUIRE_CHECK_ON)
-		held = qi_ready_release(q, n, pfns);
-	if (qp_unlikely(held == 0))
-		return false;
-	*done += held;
-	pushed = qp_push_batch(ready->pcps, ready->nr_cpus, held, pfns);
+	pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
 	if (qp_unlikely(pushed >= QP_LEFT))
-		give_left(q, held, pfns, pushed);
-	return held == n;
+		give_left(q, n, pfns, pushed);
 }
 
-/* How many of n pages the shortest way has freed. */
-static inline size_t free_ready(struct quire *q, enum qi_form form, const _Atomic uint32_t *open,
-				size_t n, const void *slots)
+/* One page, without a batch in memory. */
+static inline size_t free_one_ready(struct quire *q, enum qi_form form, const void *slots)
 {
+	const struct qi_ready *ready = &q->ready;
+	uint64_t pfn = qi_ready_read_one(q, form, slots, 0);
+	uint32_t pushed;
+
+	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
+			(qi_checked(q) && !qi_ready_accept(ready, pfn))))
+		return 0;
+	pushed = qi_ready_push(ready, pfn);
+	if (qp_unlikely(pushed >= QP_LEFT)) {
+		uint32_t left = (uint32_t)pfn;
+
+		give_left(q, 1, &left, pushed);
+	}
+	return 1;
+}
+
+/* How many of n pages the shortest way frees. */
+static inline size_t free_ready(struct quire *q, enum qi_form form, size_t n, const void *slots)
+{
+	uint32_t pfns[QI_SCRATCH];
+	uint32_t some = QI_SCRATCH;
+	uint32_t got = QI_SCRATCH;
 	size_t done = 0;
 
-	if (qp_unlikely(slots == NULL || qi_ready_get(open) == 0 ||
-			!qp_section_known(q->ready.owner) || q->ready.check == QUIRE_CHECK_STRICT ||
-			(!qi_checked(q) && qi_has_high(q))))
+	if (qp_unlikely(slots == NULL || qi_ready_get(&q->ready.nr_pages) == 0 ||
+			(form == QI_FORM_PAGE && q->ready.addr == 0) ||
+			!qp_section_known(q->ready.owner) || (!qi_checked(q) && qi_has_high(q))))
 		return 0;
-	while (done < n) {
-		uint32_t some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-
-		if (!release_some(q, form, slots, &done, some))
-			break;
+	if (n == 1)
+		return free_one_ready(q, form, slots);
+	for (; done < n && got == some; done += got) {
+		if (n - done < QI_SCRATCH)
+			some = (uint32_t)(n - done);
+		if (some <= QI_FEW)
+			got = qi_ready_read_few(q, form, slots, done, some, pfns);
+		else
+			got = qi_ready_read_many(q, form, slots, done, some, pfns);
+		if (qp_likely(got > 0))
+			push_ready(q, got, pfns);
 	}
 	return done;
 }
@@ -158,15 +173,19 @@ static size_t free_bulk(struct quire *q, const char *call, const struct qi_array
 	return freed;
 }
 
-size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
+LONG_WAY size_t free_bulk_long(struct quire *q, size_t n, void *const *pages, size_t done)
 {
-	size_t done = free_ready(q, QI_FORM_PAGE, &q->ready.nr_mapped, n, pages);
 	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
 
-	if (qp_likely(done == n))
-		return n;
 	array.in.pages = pages != NULL ? pages + done : NULL;
 	return done + free_bulk(q, "quire_free_bulk", &array, false);
+}
+
+size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
+{
+	size_t done = free_ready(q, QI_FORM_PAGE, n, pages);
+
+	return qp_likely(done == n) ? n : free_bulk_long(q, n, pages, done);
 }
 
 size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
@@ -176,15 +195,19 @@ size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
 	return free_bulk(q, "quire_free_bulk_round", &array, true);
 }
 
-size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
+LONG_WAY size_t free_bulk_pfn_long(struct quire *q, size_t n, const uint32_t *pfns, size_t done)
 {
-	size_t done = free_ready(q, QI_FORM_PFN, &q->ready.nr_pages, n, pfns);
 	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
 
-	if (qp_likely(done == n))
-		return n;
 	array.in.pfns = pfns != NULL ? pfns + done : NULL;
 	return done + free_bulk(q, "quire_free_bulk_pfn", &array, false);
+}
+
+size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
+{
+	size_t done = free_ready(q, QI_FORM_PFN, n, pfns);
+
+	return qp_likely(done == n) ? n : free_bulk_pfn_long(q, n, pfns, done);
 }
 
 static size_t free_bulk_offset(struct quire *q, const char *call, struct quire_region handle,
@@ -203,7 +226,7 @@ size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_
 	size_t done = 0;
 
 	if (qp_likely(handle.id == 1))
-		done = free_ready(q, QI_FORM_OFFSET, &q->ready.nr_pages, n, offsets);
+		done = free_ready(q, QI_FORM_OFFSET, n, offsets);
 	if (qp_likely(done == n && n > 0))
 		return n;
 	return done + free_bulk_offset(q, "quire_free_bulk_offset", handle, n - done,

@@ -108,10 +108,9 @@ static void init_ready(struct quire *q)
 	ready->state = q->space.state;
 	atomic_store_explicit(&ready->nr_pages, 0, memory_order_relaxed);
 	atomic_store_explicit(&ready->nr_mapped, 0, memory_order_relaxed);
-	atomic_store_explicit(&ready->long_pfns, q->front.ready_take != QI_FRONT_PCP,
-			      memory_order_relaxed);
-	atomic_store_explicit(&ready->long_pages, 1, memory_order_relaxed);
-	atomic_store_explicit(&ready->long_offsets, 1, memory_order_relaxed);
+	atomic_store_explicit(&ready->pfns, qi_ready_way_of(q), memory_order_relaxed);
+	atomic_store_explicit(&ready->pages, QI_WAY_LONG, memory_order_relaxed);
+	atomic_store_explicit(&ready->offsets, QI_WAY_LONG, memory_order_relaxed);
 }
 
 static struct quire *init_instance(unsigned char *start, const struct qi_plan *plan)

@@ -60,6 +60,14 @@ static inline bool qi_checked(const struct quire *q)
 	return q->ready.check != QUIRE_CHECK_OFF;
 }
 
+/* The way of allocations whose form is no obstacle. */
+static inline uint8_t qi_ready_way_of(const struct quire *q)
+{
+	if (q->front.ready_take != QI_FRONT_PCP)
+		return QI_WAY_LONG;
+	return qi_checked(q) ? QI_WAY_SHORT : QI_WAY_UNCHECKED;
+}
+
 static inline bool qi_has_high(const struct quire *q)
 {
 	return atomic_load_explicit((_Atomic uint32_t *)&q->nr_high, memory_order_relaxed) > 0;

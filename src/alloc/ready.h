@@ -17,37 +17,44 @@
  */
 struct qi_ready {
 	uint32_t owner; /* qp_process() of the instance's process */
-	uint32_t check; /* enum quire_check */
 	uint32_t nr_cpus;
 	uint32_t page_shift;
+	uint32_t first_pfn; /* of the region */
 	struct qi_pcp *pcps;
 	qi_state *state;
 	uintptr_t page_0; /* where pfn 0 would be mapped */
-	uint32_t first_pfn; /* of the region */
-	_Atomic uint32_t
-		nr_pages; /* of the region, for frees of pfns and offsets; 0: the long way */
-	_Atomic uint32_t nr_mapped; /* the same, for frees of pointers */
-	_Atomic uint8_t long_pfns; /* 0: allocations may take the shortest way; 1: the long one */
-	_Atomic uint8_t long_pages; /* the same, for pointers */
-	_Atomic uint8_t long_offsets;
+	uintptr_t addr; /* of the region */
+	_Atomic uint64_t nr_mapped; /* its pages, for checked frees of pointers; 0: the long way */
+	uint32_t check; /* enum quire_check */
+	/* enum qi_way of allocations, by form of the page */
+	_Atomic uint8_t pfns;
+	_Atomic uint8_t pages;
+	_Atomic uint8_t offsets;
+	/* the rest has no room in that line */
+	_Atomic uint64_t nr_pages; /* its pages, for other frees; 0: the long way */
 };
 
-_Static_assert(sizeof(struct qi_ready) <= QP_CACHE_LINE, "one line");
+_Static_assert(offsetof(struct qi_ready, nr_pages) == QP_CACHE_LINE, "one line");
 
-static inline uint32_t qi_ready_get(const _Atomic uint32_t *value)
+enum qi_way {
+	QI_WAY_SHORT, /* checked, and ready */
+	QI_WAY_UNCHECKED, /* ready, and states of held pages are not kept */
+	QI_WAY_LONG,
+};
+
+static inline uint64_t qi_ready_get(const _Atomic uint64_t *value)
 {
-	return atomic_load_explicit((_Atomic uint32_t *)value, memory_order_acquire);
+	return atomic_load_explicit((_Atomic uint64_t *)value, memory_order_acquire);
 }
 
-/* 0 if a request with these arguments may take the shortest way; flag: long_pfns, … */
-static inline uint32_t qi_ready_not(const _Atomic uint8_t *flag, uint32_t gfp, unsigned int order)
+static inline uint32_t qi_ready_way(const _Atomic uint8_t *way)
 {
-	return gfp | order | atomic_load_explicit((_Atomic uint8_t *)flag, memory_order_acquire);
+	return atomic_load_explicit((_Atomic uint8_t *)way, memory_order_acquire);
 }
 
-static inline uintptr_t qi_ready_page(const struct qi_ready *ready, uint32_t pfn)
+static inline uintptr_t qi_ready_page(const struct qi_ready *ready, uint64_t pfn)
 {
-	return ready->page_0 + ((uintptr_t)pfn << ready->page_shift);
+	return ready->page_0 + (pfn << ready->page_shift);
 }
 
 /*
@@ -61,36 +68,43 @@ static inline uint64_t qi_ready_rotate(const struct qi_ready *ready, uint64_t by
 	return bytes >> shift | bytes << (64 - shift);
 }
 
-/* A page, held, or a code from QP_LEFT on: nothing has been done. */
-static inline uint32_t qi_ready_take(const struct qi_ready *ready)
+/* A page that is not held yet, or a code from QP_LEFT on: nothing has been done. */
+static inline uint64_t qi_ready_pop(const struct qi_ready *ready)
 {
-	uint32_t pfn;
-
 	if (qp_unlikely(!qp_section_known(ready->owner)))
 		return QP_STRANGER;
-	pfn = qp_pop_one(ready->pcps, ready->nr_cpus);
-	if (qp_likely(pfn < QP_LEFT && ready->check != QUIRE_CHECK_OFF))
-		qi_state_set(ready->state, pfn, QI_STATE_HELD);
+	return qp_pop_one(ready->pcps, &ready->nr_cpus);
+}
+
+/* The same, held, where the way is the short one. */
+static inline uint64_t qi_ready_take(const struct qi_ready *ready)
+{
+	uint64_t pfn = qi_ready_pop(ready);
+
+	if (qp_likely(pfn < QP_LEFT))
+		atomic_store_explicit(&ready->state[pfn], QI_STATE_HELD, memory_order_relaxed);
 	return pfn;
 }
 
 /*
- * Whether a page that exists has become free by state; false: nothing has been done. It then goes
- * where others can take it.
+ * Whether a held page of a checked instance has become free by state; false: nothing has been done.
+ * It then goes where others can take it.
  */
-static inline bool qi_ready_accept(const struct qi_ready *ready, uint32_t pfn)
+static inline bool qi_ready_accept(const struct qi_ready *ready, uint64_t pfn)
 {
-	if (qp_unlikely(ready->check != QUIRE_CHECK_ON || !qp_section_known(ready->owner) ||
-			qi_state_get(ready->state, pfn) != QI_STATE_HELD))
+	qi_state *state = &ready->state[pfn];
+
+	if (qp_unlikely(!qp_section_known(ready->owner) ||
+			atomic_load_explicit(state, memory_order_relaxed) != QI_STATE_HELD))
 		return false;
-	qi_state_set(ready->state, pfn, QI_STATE_FREE);
+	atomic_store_explicit(state, QI_STATE_FREE, memory_order_relaxed);
 	return true;
 }
 
 /* 1, or a code from QP_LEFT on. */
-static inline uint32_t qi_ready_push(const struct qi_ready *ready, uint32_t pfn)
+static inline uint32_t qi_ready_push(const struct qi_ready *ready, uint64_t pfn)
 {
-	return qp_push_one(ready->pcps, ready->nr_cpus, pfn);
+	return qp_push_one(ready->pcps, &ready->nr_cpus, pfn);
 }
 
 #endif /* QI_ALLOC_READY_H */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The shortest ways for many pages, in instances where alloc/ready.h says so. Batches of a few pages
- * are done here; for longer ones it pays to call code made for this machine's vectors.
+ * are done here; for longer ones it pays to call code made for this machine's vectors. The form is a
+ * constant of each caller.
  */
 #ifndef QI_ALLOC_READY_BULK_H
 #define QI_ALLOC_READY_BULK_H
@@ -9,7 +10,7 @@
 #include "alloc/array.h"
 
 enum {
-	QI_FEW = 8,
+	QI_FEW = 15, /* sections move as many one by one */
 };
 
 static inline const struct qi_range *qi_ready_range(const struct quire *q, enum qi_form form)
@@ -17,80 +18,97 @@ static inline const struct qi_range *qi_ready_range(const struct quire *q, enum 
 	return form == QI_FORM_OFFSET ? &q->by_offset : &q->by_address;
 }
 
-/* n pages to the slots from at on. */
+/* One page to a slot, and back: huge for what is no page's. */
+static inline void qi_ready_write_one(const struct quire *q, enum qi_form form, void *slots,
+				      size_t at, uint32_t pfn)
+{
+	const struct qi_ready *ready = &q->ready;
+
+	if (form == QI_FORM_PFN)
+		((uint32_t *)slots)[at] = pfn;
+	else if (form == QI_FORM_PAGE)
+		((qi_slot *)slots)[at] = qi_ready_page(ready, pfn);
+	else
+		((qi_slot *)slots)[at] = (uint64_t)(pfn - ready->first_pfn) << ready->page_shift;
+}
+
+static inline uint64_t qi_ready_read_one(const struct quire *q, enum qi_form form,
+					 const void *slots, size_t at)
+{
+	const struct qi_ready *ready = &q->ready;
+
+	if (form == QI_FORM_PFN)
+		return ((const uint32_t *)slots)[at];
+	if (form == QI_FORM_PAGE)
+		return qi_ready_rotate(ready, ((const qi_slot *)slots)[at] - ready->addr) +
+		       ready->first_pfn;
+	return qi_ready_rotate(ready, ((const qi_slot *)slots)[at]) + ready->first_pfn;
+}
+
+/* A batch of pages to the slots from at on, and held. */
 static inline void qi_ready_write(const struct quire *q, enum qi_form form, void *slots, size_t at,
 				  uint32_t n, const uint32_t *pfns)
 {
-	const struct qi_range *range = qi_ready_range(q, form);
+	bool checked = q->ready.check != QUIRE_CHECK_OFF;
 
-	if (form == QI_FORM_PFN) {
-		uint32_t *out = (uint32_t *)slots + at;
-
-		for (uint32_t i = 0; n <= QI_FEW && i < n; i++)
-			out[i] = pfns[i];
-		if (n > QI_FEW)
-			memcpy(out, pfns, n * sizeof(*pfns));
+	for (uint32_t i = 0; n <= QI_FEW && i < n; i++) {
+		if (checked)
+			qi_state_set(q->ready.state, pfns[i], QI_STATE_HELD);
+		qi_ready_write_one(q, form, slots, at + i, pfns[i]);
+	}
+	if (n <= QI_FEW)
 		return;
-	}
-	if (n > QI_FEW) {
-		q->vector->to_slots(range, n, pfns, (qi_slot *)slots + at);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		((qi_slot *)slots)[at + i] = range->start + ((uint64_t)(pfns[i] - range->first_pfn)
-							     << range->shift);
-}
-
-/* n pages from the slots from at on; false: some are no page's. */
-static inline bool qi_ready_read(const struct quire *q, enum qi_form form, const void *slots,
-				 size_t at, uint32_t n, uint32_t *pfns)
-{
-	const struct qi_range *range = qi_ready_range(q, form);
-	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
-	bool good = true;
-
-	if (n > QI_FEW && form == QI_FORM_PFN) {
-		memcpy(pfns, (const uint32_t *)slots + at, n * sizeof(*pfns));
-		return q->vector->in_range(range, n, pfns);
-	}
-	if (n > QI_FEW)
-		return q->vector->from_slots(range, n, (const qi_slot *)slots + at, pfns);
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t index;
-
-		if (form == QI_FORM_PFN)
-			index = ((const uint32_t *)slots)[at + i] - range->first_pfn;
-		else
-			index = qi_ready_rotate(&q->ready,
-						((const qi_slot *)slots)[at + i] - range->start);
-		pfns[i] = range->first_pfn + (uint32_t)index;
-		good &= index < nr_pages;
-	}
-	return good;
-}
-
-static inline void qi_ready_hold(const struct quire *q, uint32_t n, const uint32_t *pfns)
-{
-	if (q->ready.check == QUIRE_CHECK_OFF)
-		return;
-	if (n > QI_FEW) {
+	if (checked)
 		q->vector->hold(q->ready.state, n, pfns);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i++)
-		qi_state_set(q->ready.state, pfns[i], QI_STATE_HELD);
+	if (form == QI_FORM_PFN)
+		memcpy((uint32_t *)slots + at, pfns, n * sizeof(*pfns));
+	else
+		q->vector->to_slots(qi_ready_range(q, form), n, pfns, (qi_slot *)slots + at);
 }
 
-/* Held pages become free, up to the first that is not held; how many. */
-static inline uint32_t qi_ready_release(const struct quire *q, uint32_t n, const uint32_t *pfns)
+/*
+ * The pages in n slots from at on, which are held and become free by state, up to the first that is
+ * not, or is no page's; how many. Unchecked, all are taken to be held.
+ */
+static inline uint32_t qi_ready_read_few(const struct quire *q, enum qi_form form,
+					 const void *slots, size_t at, uint32_t n, uint32_t *pfns)
 {
+	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
+	bool checked = q->ready.check != QUIRE_CHECK_OFF;
+	qi_state *state = q->ready.state;
 	uint32_t i = 0;
 
-	if (n > QI_FEW)
-		return q->vector->release(q->ready.state, n, pfns);
-	for (; i < n && qi_state_get(q->ready.state, pfns[i]) == QI_STATE_HELD; i++)
-		qi_state_set(q->ready.state, pfns[i], QI_STATE_FREE);
+	for (; i < n; i++) {
+		uint64_t pfn = qi_ready_read_one(q, form, slots, at + i);
+
+		if (qp_unlikely(pfn - q->ready.first_pfn >= nr_pages))
+			break;
+		if (checked) {
+			if (qp_unlikely(qi_state_get(state, (uint32_t)pfn) != QI_STATE_HELD))
+				break;
+			qi_state_set(state, (uint32_t)pfn, QI_STATE_FREE);
+		}
+		pfns[i] = (uint32_t)pfn;
+	}
 	return i;
+}
+
+/* The same for a longer batch: none if any slot is no page's. */
+static inline uint32_t qi_ready_read_many(const struct quire *q, enum qi_form form,
+					  const void *slots, size_t at, uint32_t n, uint32_t *pfns)
+{
+	const struct qi_range *range = qi_ready_range(q, form);
+	bool good;
+
+	if (form == QI_FORM_PFN) {
+		memcpy(pfns, (const uint32_t *)slots + at, n * sizeof(*pfns));
+		good = q->vector->in_range(range, n, pfns);
+	} else {
+		good = q->vector->from_slots(range, n, (const qi_slot *)slots + at, pfns);
+	}
+	if (qp_unlikely(!good))
+		return 0;
+	return q->ready.check != QUIRE_CHECK_OFF ? q->vector->release(q->ready.state, n, pfns) : n;
 }
 
 #endif /* QI_ALLOC_READY_BULK_H */

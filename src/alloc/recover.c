@@ -80,6 +80,7 @@ void qi_recover(struct quire *q)
 	atomic_store(&q->nr_reserved, 0);
 	for (uint32_t i = 0; i < q->space.nr_zones; i++)
 		reset_zone(&q->space.zones[i]);
+	qi_front_recover(&q->front);
 	qi_drain_everything(q);
 	for (uint32_t i = 0; i < qi_nr_regions(&q->space); i++)
 		settle_region(q, &q->space.regions[i]);

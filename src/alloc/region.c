@@ -150,20 +150,21 @@ static void make_ready(struct quire *q, const struct qi_region *region)
 
 	if (q->space.max_regions != 1 || q->front.ready_take != QI_FRONT_PCP)
 		return;
-	ready->page_0 = (uintptr_t)region->addr -
-			((uintptr_t)region->first_pfn << ready->page_shift);
+	ready->addr = (uintptr_t)region->addr;
+	ready->page_0 = ready->addr - ((uintptr_t)region->first_pfn << ready->page_shift);
 	ready->first_pfn = region->first_pfn;
 	q->by_address = qi_region_range(&q->space, region);
 	q->by_offset = q->by_address;
 	q->by_offset.start = 0;
-	if (q->front.ready_give == QI_FRONT_PCP)
+	if (q->front.ready_give == QI_FRONT_PCP && ready->check != QUIRE_CHECK_STRICT)
 		atomic_store_explicit(&ready->nr_pages, region->nr_pages, memory_order_release);
-	atomic_store_explicit(&ready->long_offsets, 0, memory_order_release);
+	atomic_store_explicit(&ready->offsets, qi_ready_way_of(q), memory_order_release);
 	if (region->addr == NULL)
 		return;
-	if (q->front.ready_give == QI_FRONT_PCP)
-		atomic_store_explicit(&ready->nr_mapped, region->nr_pages, memory_order_release);
-	atomic_store_explicit(&ready->long_pages, 0, memory_order_release);
+	if (ready->check == QUIRE_CHECK_ON)
+		atomic_store_explicit(&ready->nr_mapped, qi_ready_get(&ready->nr_pages),
+				      memory_order_release);
+	atomic_store_explicit(&ready->pages, qi_ready_way_of(q), memory_order_release);
 }
 
 /*

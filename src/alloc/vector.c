@@ -3,25 +3,23 @@
  * Compiled several times; QI_VECTOR is the table's name. Loops are plain, without exits inside, so
  * that the compiler makes vectors of them.
  *
- * States of 16 pages that follow each other are read and written at once: all of them are the
+ * States of pages that follow each other are read and written at once: all of them are the
  * caller's, or, if the caller is wrong, it is seen before anything is written. ThreadSanitizer is
  * told not to look, as elsewhere single states are atomics.
  */
 #include "alloc/vector.h"
 
-#include <stddef.h>
-
-void *memset(void *to, int byte, size_t bytes);
-void *memcpy(void *to, const void *from, size_t bytes);
-
-#define WHOLE __attribute__((no_sanitize("thread")))
+#define INLINED static inline __attribute__((always_inline))
+#define WHOLE static __attribute__((no_sanitize("thread")))
+#define NO_RUN UINT32_MAX
 
 enum {
 	GROUP = 16, /* pages whose states are handled at once where they are a run */
+	BATCH = 64, /* the same for whole batches, most of which are one */
 };
 
-static void to_slots(const struct qi_range *range, uint32_t n, const uint32_t *restrict pfns,
-		     qi_slot *restrict slots)
+WHOLE void to_slots(const struct qi_range *range, uint32_t n, const uint32_t *restrict pfns,
+		    qi_slot *restrict slots)
 {
 	uint64_t pfn_0 = range->start - ((uint64_t)range->first_pfn << range->shift);
 	uint32_t shift = range->shift;
@@ -34,8 +32,8 @@ static void to_slots(const struct qi_range *range, uint32_t n, const uint32_t *r
  * Wrong distances show in the top bit of distance (before the range) or of last - distance (behind
  * it).
  */
-static bool from_slots(const struct qi_range *range, uint32_t n, const qi_slot *restrict slots,
-		       uint32_t *restrict pfns)
+WHOLE bool from_slots(const struct qi_range *range, uint32_t n, const qi_slot *restrict slots,
+		      uint32_t *restrict pfns)
 {
 	uint64_t start = range->start;
 	uint64_t last = range->bytes - 1;
@@ -53,7 +51,7 @@ static bool from_slots(const struct qi_range *range, uint32_t n, const qi_slot *
 	return wrong == 0;
 }
 
-static bool in_range(const struct qi_range *range, uint32_t n, const uint32_t *pfns)
+WHOLE bool in_range(const struct qi_range *range, uint32_t n, const uint32_t *pfns)
 {
 	uint32_t first_pfn = range->first_pfn;
 	uint32_t last = (uint32_t)(range->bytes >> range->shift) - 1;
@@ -64,43 +62,71 @@ static bool in_range(const struct qi_range *range, uint32_t n, const uint32_t *p
 	return wrong == 0;
 }
 
-static inline bool is_group(const uint32_t *pfns)
+/* ---- States: n is a constant in the inlined functions, so that their loops are vectors ------- */
+
+/*
+ * The lowest of n pages that follow each other, up or (as pages freed one by one lie in a list)
+ * down; NO_RUN: they do not.
+ */
+INLINED uint32_t run_start(uint32_t n, const uint32_t *pfns)
 {
 	uint32_t first = pfns[0];
 	uint32_t apart = 0;
 
-	for (uint32_t i = 0; i < GROUP; i++)
-		apart |= pfns[i] ^ (first + i);
-	return apart == 0;
-}
-
-static inline void set_group(qi_state *state, uint32_t pfn, uint8_t value)
-{
-	memset((void *)&state[pfn], value, GROUP);
-}
-
-static inline bool group_is_held(const qi_state *state, uint32_t pfn)
-{
-	uint64_t held = qi_state_eight_times(QI_STATE_HELD);
-	uint64_t word[2];
-
-	memcpy(word, (const void *)&state[pfn], GROUP);
-	return ((word[0] ^ held) | (word[1] ^ held)) == 0;
-}
-
-WHOLE static void hold(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t i = 0;
-
-	for (; n - i >= GROUP; i += GROUP) {
-		if (is_group(pfns + i)) {
-			set_group(state, pfns[i], QI_STATE_HELD);
-			continue;
-		}
-		for (uint32_t j = 0; j < GROUP; j++)
-			qi_state_set(state, pfns[i + j], QI_STATE_HELD);
+	if (pfns[n - 1] - first == n - 1) {
+		for (uint32_t i = 0; i < n; i++)
+			apart |= pfns[i] ^ (first + i);
+		return apart == 0 ? first : NO_RUN;
 	}
-	for (; i < n; i++)
+	if (first - pfns[n - 1] != n - 1)
+		return NO_RUN;
+	for (uint32_t i = 0; i < n; i++)
+		apart |= pfns[i] ^ (first - i);
+	return apart == 0 ? first - (n - 1) : NO_RUN;
+}
+
+INLINED bool run_is_held(const qi_state *state, uint32_t pfn, uint32_t n)
+{
+	const unsigned char *bytes = (const void *)&state[pfn];
+	uint64_t differ = 0;
+
+	for (uint32_t i = 0; i < n; i += 8) {
+		uint64_t word;
+
+		__builtin_memcpy(&word, bytes + i, sizeof(word));
+		differ |= word ^ qi_state_eight_times(QI_STATE_HELD);
+	}
+	return differ == 0;
+}
+
+INLINED void set_run(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
+{
+	__builtin_memset((void *)&state[pfn], value, n);
+}
+
+INLINED bool hold_run(qi_state *state, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t start = run_start(n, pfns);
+
+	if (start == NO_RUN)
+		return false;
+	set_run(state, start, n, QI_STATE_HELD);
+	return true;
+}
+
+INLINED bool release_run(qi_state *state, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t start = run_start(n, pfns);
+
+	if (start == NO_RUN || !run_is_held(state, start, n))
+		return false;
+	set_run(state, start, n, QI_STATE_FREE);
+	return true;
+}
+
+static inline void hold_each(qi_state *state, uint32_t n, const uint32_t *pfns)
+{
+	for (uint32_t i = 0; i < n; i++)
 		qi_state_set(state, pfns[i], QI_STATE_HELD);
 }
 
@@ -113,19 +139,32 @@ static inline uint32_t release_each(qi_state *state, uint32_t n, const uint32_t 
 	return i;
 }
 
-WHOLE static uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
+WHOLE void hold(qi_state *state, uint32_t n, const uint32_t *pfns)
 {
 	uint32_t i = 0;
 
+	if (n == BATCH && hold_run(state, BATCH, pfns))
+		return;
 	for (; n - i >= GROUP; i += GROUP) {
-		if (is_group(pfns + i) && group_is_held(state, pfns[i])) {
-			set_group(state, pfns[i], QI_STATE_FREE);
-		} else {
-			uint32_t done = release_each(state, GROUP, pfns + i);
+		if (!hold_run(state, GROUP, pfns + i))
+			hold_each(state, GROUP, pfns + i);
+	}
+	hold_each(state, n - i, pfns + i);
+}
 
-			if (done < GROUP)
-				return i + done;
-		}
+WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t i = 0;
+
+	if (n == BATCH && release_run(state, BATCH, pfns))
+		return BATCH;
+	for (; n - i >= GROUP; i += GROUP) {
+		uint32_t done = GROUP;
+
+		if (!release_run(state, GROUP, pfns + i))
+			done = release_each(state, GROUP, pfns + i);
+		if (done < GROUP)
+			return i + done;
 	}
 	return i + release_each(state, n - i, pfns + i);
 }

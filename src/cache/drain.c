@@ -337,6 +337,29 @@ void qi_front_undivert(struct qi_front *front, uint32_t cpu)
 
 /* ---- Fork ----------------------------------------------------------------------------------- */
 
+/*
+ * Alone: nobody is in any section, so lists need no fence, and can have none where the system
+ * refuses it.
+ */
+static void recover_pcp(struct qi_front *front, struct qi_pcp *pcp)
+{
+	struct drain drain = { .front = front };
+	struct qp_list *idle = idle_list(pcp);
+
+	for (unsigned int i = 0; i < 2; i++)
+		empty_locked(&drain, pcp->lists[i]);
+	if (pcp->unfenced)
+		qi_list_close(idle);
+	pcp->unfenced = false;
+}
+
+void qi_front_recover(struct qi_front *front)
+{
+	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
+		if (front->kind == QI_FRONT_PCP)
+			recover_pcp(front, &front->pcps[cpu]);
+}
+
 void qi_front_hold(struct qi_front *front)
 {
 	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++) {

@@ -75,18 +75,14 @@ static struct qi_pcp *usable_pcp(const struct qi_front *front, bool may_wait)
 
 static uint32_t pop_by_section(struct qi_front *front, bool to_low, uint32_t want, uint32_t *pfns)
 {
-	uint32_t scratch[QI_SCRATCH_ROOM];
 	uint32_t n = QP_ABORTED;
 
 	for (int i = 0; i < MOST_ABORTS && n == QP_ABORTED; i++) {
-		n = qp_pop_batch(front->pcps, front->nr_cpus, to_low, want, scratch);
+		n = qp_pop_batch(front->pcps, &front->nr_cpus, to_low, want, pfns);
 		if (n >= QP_LEFT)
 			qi_front_left(front, n);
 	}
-	if (n >= QP_LEFT)
-		return 0;
-	memcpy(pfns, scratch, n * sizeof(*pfns));
-	return n;
+	return n < QP_LEFT ? n : 0;
 }
 
 static struct qp_list *enter(struct qi_pcp *pcp)
@@ -123,19 +119,12 @@ enum push {
 	PUSH_BUSY,
 };
 
-/* n == 1: the section for one page does not read beyond it. */
 static enum push push_by_section(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
-	uint32_t scratch[QI_SCRATCH_ROOM];
 	uint32_t pushed = QP_ABORTED;
 
-	if (n > 1)
-		memcpy(scratch, pfns, n * sizeof(*pfns));
 	for (int i = 0; i < MOST_ABORTS && pushed == QP_ABORTED; i++) {
-		if (n > 1)
-			pushed = qp_push_batch(front->pcps, front->nr_cpus, n, scratch);
-		else
-			pushed = qp_push_one(front->pcps, front->nr_cpus, pfns[0]);
+		pushed = qp_push_batch(front->pcps, &front->nr_cpus, n, pfns);
 		if (pushed >= QP_LEFT)
 			qi_front_left(front, pushed);
 	}

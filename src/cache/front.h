@@ -23,10 +23,6 @@ enum qi_front_kind {
 	QI_FRONT_PCP = 3,
 };
 
-enum {
-	QI_SCRATCH_ROOM = QI_SCRATCH + QP_SLACK, /* of scratch that batch sections work on */
-};
-
 struct qi_front {
 	/* constant */
 	uint32_t nr_cpus;
@@ -109,7 +105,7 @@ static inline uint32_t qi_front_take_one(struct qi_front *front)
 		return qi_front_take_one_locked(front);
 	pfn = QP_STRANGER;
 	if (qp_likely(qp_section_known(qp_process())))
-		pfn = qp_pop_one(front->pcps, front->nr_cpus);
+		pfn = (uint32_t)qp_pop_one(front->pcps, &front->nr_cpus);
 	if (qp_likely(pfn < QP_LEFT))
 		return pfn;
 	qi_front_left(front, pfn);
@@ -124,7 +120,7 @@ static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 		return qi_front_give_one_locked(front, pfn);
 	pushed = QP_STRANGER;
 	if (qp_likely(qp_section_known(qp_process())))
-		pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
+		pushed = qp_push_one(front->pcps, &front->nr_cpus, pfn);
 	if (qp_likely(pushed < QP_LEFT))
 		return true;
 	qi_front_left(front, pushed);
@@ -144,8 +140,7 @@ static inline uint32_t qi_front_lists_of(uint32_t kind)
 void qi_front_init_lists(struct qi_front *front, bool shown);
 
 /*
- * What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages. pfns has room for
- * QI_SCRATCH_ROOM if want is a batch's.
+ * What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages.
  */
 uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
 
@@ -177,8 +172,9 @@ uint64_t qi_front_count_lists(const struct qi_front *front);
 bool qi_front_divert(struct qi_front *front, uint32_t cpu);
 void qi_front_undivert(struct qi_front *front, uint32_t cpu);
 
-/* Hold all drains off, around fork; and what a child that inherits does first, alone. */
+/* Hold all drains off, around fork; and empty all lists in a child that inherits, alone. */
 void qi_front_hold(struct qi_front *front);
 void qi_front_let_go(struct qi_front *front);
+void qi_front_recover(struct qi_front *front);
 
 #endif /* QI_CACHE_FRONT_H */

@@ -5,9 +5,9 @@
  *
  * A list's header is one word, and storing it is what commits a section:
  *
- *	bits 0 to 11	count: slots [0, count) hold free pages; the last one goes out first
- *	bit 12		closed: the list is idle, and nobody may push or pop
- *	bits 13 to 63	ops: pages that ever went in or came out, modulo 2^51
+ *	bits 0 to 15	count: slots [0, count) hold free pages; the last one goes out first
+ *	bit 16		closed: the list is idle, and nobody may push or pop
+ *	bits 17 to 63	ops: pages that ever went in or came out, modulo 2^47
  *
  * A commit of n pages changes count by n and adds n to ops, so every commit makes a new value, and
  *
@@ -16,16 +16,14 @@
 #ifndef QI_PORT_LISTS_H
 #define QI_PORT_LISTS_H
 
-#define QP_COUNT_MASK UINT64_C(0xfff)
-#define QP_CLOSED (UINT64_C(1) << 12)
-#define QP_OPS_SHIFT 13
+#define QP_COUNT_MASK UINT64_C(0xffff)
+#define QP_CLOSED (UINT64_C(1) << 16)
+#define QP_OPS_SHIFT 17
 #define QP_PUSHED_ONE ((UINT64_C(1) << QP_OPS_SHIFT) + 1)
 #define QP_POPPED_ONE ((UINT64_C(1) << QP_OPS_SHIFT) - 1)
 
 enum {
 	QP_LIST_MAX = 2048, /* slots */
-	/* Sections copy four slots at a time: so many more than asked for may be read or written. */
-	QP_SLACK = 3,
 	QP_BATCH_MAX = 64, /* pages of one batch section */
 };
 
@@ -37,10 +35,8 @@ struct qp_list {
 	_Atomic uint64_t header;
 	_Atomic uint32_t high; /* most pages; 0: nothing may be pushed */
 	_Atomic uint32_t low; /* normal requests leave this many; below, they refill */
-	uint32_t capacity; /* slots but for QP_SLACK; constant */
-	uint32_t spare;
-	uint64_t spare2;
-	uint32_t slots[];
+	uint32_t capacity; /* slots; constant */
+	_Alignas(QP_CACHE_LINE) uint32_t slots[];
 };
 
 /*
@@ -57,7 +53,7 @@ enum {
 _Static_assert(offsetof(struct qp_list, header) == 0, "known to assembly");
 _Static_assert(offsetof(struct qp_list, high) == 8, "known to assembly");
 _Static_assert(offsetof(struct qp_list, low) == 12, "known to assembly");
-_Static_assert(offsetof(struct qp_list, slots) == 32, "known to assembly");
+_Static_assert(offsetof(struct qp_list, slots) == 64, "known to assembly");
 
 /*
  * What a section returns when it has done nothing. No pfn and no count is as large.

@@ -10,14 +10,13 @@
 #include "sanitizer.h"
 #include "stress.h"
 #include "test.h"
+#include "ticker.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #define THREADS_PER_CPU 6u
 #define MAX_THREADS (6u * 64u)
@@ -27,11 +26,6 @@
 #define NR_MAPPED 3000u
 #define NR_UNMAPPED 2500u
 #define MAX_HELD 200u
-#define HANDLER_HELD 8u
-
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
 
 struct worker {
 	struct run *run;
@@ -41,9 +35,7 @@ struct worker {
 	uint32_t held[MAX_HELD];
 	uint32_t nr_held;
 	/* of the handler alone, until the thread has ended */
-	struct qt_random handler_random;
-	uint32_t handler_held[HANDLER_HELD];
-	uint32_t nr_handler_held;
+	struct stress_handler handler;
 };
 
 struct run {
@@ -62,24 +54,6 @@ static _Thread_local struct worker *self;
 
 /* ---- In the handler: only calls that are safe there ---- */
 
-static void handler_allocate(struct worker *w)
-{
-	struct stress *s = &w->run->stress;
-	quire_gfp gfp = qt_random_one_in(&w->handler_random, 2) ? QUIRE_ATOMIC : QUIRE_NOWAIT;
-	unsigned int order = qt_random_one_in(&w->handler_random, 8)
-				     ? qt_random_below(&w->handler_random, 4)
-				     : 0;
-	size_t room = HANDLER_HELD - w->nr_handler_held;
-	uint32_t *slots = &w->handler_held[w->nr_handler_held];
-	size_t n;
-
-	n = quire_alloc_bulk_pfn(s->q, gfp, order,
-				 1 + qt_random_below(&w->handler_random, (uint32_t)room), slots);
-	for (size_t i = 0; i < n; i++)
-		stress_take(s, w->number, slots[i], order);
-	w->nr_handler_held += (uint32_t)n;
-}
-
 static void handler(int signal)
 {
 	struct worker *w = self;
@@ -88,30 +62,9 @@ static void handler(int signal)
 	if (!w)
 		return;
 	quire_handler_enter();
-	if (w->nr_handler_held < HANDLER_HELD)
-		handler_allocate(w);
-	if (qt_random_one_in(&w->handler_random, 2) && w->nr_handler_held > 0) {
-		stress_free_bulk(&w->run->stress, w->nr_handler_held, w->handler_held);
-		w->nr_handler_held = 0;
-	} else if (w->nr_handler_held > 0) {
-		stress_free(&w->run->stress, w->handler_held[--w->nr_handler_held]);
-	}
+	stress_interrupt(&w->run->stress, w->number, &w->handler);
 	quire_handler_exit();
 	atomic_fetch_add_explicit(&w->run->handlers, 1, memory_order_relaxed);
-}
-
-static bool start_timer(struct worker *w, timer_t *timer)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN };
-	struct itimerspec spec = { 0 };
-	uint64_t ns = (uint64_t)HANDLER_NS * w->run->nr_workers;
-
-	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
-	spec.it_interval.tv_sec = (time_t)(ns / 1000000000u);
-	spec.it_interval.tv_nsec = (long)(ns % 1000000000u);
-	spec.it_value = spec.it_interval;
-	return timer_create(CLOCK_MONOTONIC, &event, timer) == 0 &&
-	       timer_settime(*timer, 0, &spec, NULL) == 0;
 }
 
 /* ---- In the threads ---- */
@@ -233,7 +186,7 @@ static void *work(void *argument)
 	self = w;
 	sigemptyset(&set);
 	sigaddset(&set, SIGRTMIN);
-	if (!start_timer(w, &timer)) {
+	if (!qt_ticker_start(&timer, SIGRTMIN, (uint64_t)HANDLER_NS * r->nr_workers)) {
 		atomic_fetch_add(&r->stress.nonsense, 1);
 		return NULL;
 	}
@@ -311,7 +264,7 @@ static void free_what_is_left(struct run *r)
 		struct worker *w = &r->workers[i];
 
 		stress_free_bulk(&r->stress, w->nr_held, w->held);
-		stress_free_bulk(&r->stress, w->nr_handler_held, w->handler_held);
+		stress_free_bulk(&r->stress, w->handler.nr_held, w->handler.held);
 	}
 	for (uint32_t i = 0; i < STRESS_RING; i++) {
 		uint32_t pfn = stress_exchange(&r->stress, i, QUIRE_NO_PFN);
@@ -371,7 +324,7 @@ static void run_threads(struct run *r)
 		w->run = r;
 		w->number = i + 1;
 		w->random = qt_random_seed(i);
-		w->handler_random = qt_random_seed(i + 1000);
+		w->handler.random = qt_random_seed(i + 1000);
 		assert_int_equal(pthread_create(&w->thread, NULL, work, w), 0);
 	}
 	for (uint32_t i = 0; i < r->nr_workers; i++)

@@ -97,6 +97,32 @@ void stress_free_bulk(struct stress *s, size_t n, const uint32_t *pfns)
 		atomic_fetch_add(&s->refused, 1);
 }
 
+static void allocate_in_handler(struct stress *s, uint32_t who, struct stress_handler *h)
+{
+	quire_gfp gfp = qt_random_one_in(&h->random, 2) ? QUIRE_ATOMIC : QUIRE_NOWAIT;
+	unsigned int order = qt_random_one_in(&h->random, 8) ? qt_random_below(&h->random, 4) : 0;
+	uint32_t room = STRESS_HANDLER_HELD - h->nr_held;
+	uint32_t *slots = &h->held[h->nr_held];
+	size_t n;
+
+	n = quire_alloc_bulk_pfn(s->q, gfp, order, 1 + qt_random_below(&h->random, room), slots);
+	for (size_t i = 0; i < n; i++)
+		stress_take(s, who, slots[i], order);
+	h->nr_held += (uint32_t)n;
+}
+
+void stress_interrupt(struct stress *s, uint32_t who, struct stress_handler *h)
+{
+	if (h->nr_held < STRESS_HANDLER_HELD)
+		allocate_in_handler(s, who, h);
+	if (qt_random_one_in(&h->random, 2) && h->nr_held > 0) {
+		stress_free_bulk(s, h->nr_held, h->held);
+		h->nr_held = 0;
+	} else if (h->nr_held > 0) {
+		stress_free(s, h->held[--h->nr_held]);
+	}
+}
+
 uint32_t stress_split(struct stress *s, uint32_t pfn)
 {
 	uint32_t n = 1u << atomic_load_explicit(&s->order[pfn], memory_order_relaxed);

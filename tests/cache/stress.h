@@ -8,6 +8,8 @@
 #ifndef QT_STRESS_H
 #define QT_STRESS_H
 
+#include "random.h"
+
 #include <quire/quire.h>
 
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #include <stdint.h>
 
 #define STRESS_RING 256u
+#define STRESS_HANDLER_HELD 8u
 
 struct stress {
 	struct quire *q;
@@ -30,6 +33,13 @@ struct stress {
 	atomic_uint nonsense;
 };
 
+/* What a signal handler holds from one run to the next; of its thread alone. */
+struct stress_handler {
+	struct qt_random random;
+	uint32_t held[STRESS_HANDLER_HELD];
+	uint32_t nr_held;
+};
+
 bool stress_init(struct stress *s, struct quire *q);
 void stress_end(struct stress *s);
 
@@ -40,6 +50,8 @@ unsigned int stress_give(struct stress *s, uint32_t pfn);
 /* That, and free it. */
 void stress_free(struct stress *s, uint32_t pfn);
 void stress_free_bulk(struct stress *s, size_t n, const uint32_t *pfns);
+/* What a handler does, by calls that are safe there: take some blocks if it can, and free some. */
+void stress_interrupt(struct stress *s, uint32_t who, struct stress_handler *h);
 /* Turn a held block into pages; how many, each a block of its own from now on. */
 uint32_t stress_split(struct stress *s, uint32_t pfn);
 /* Take free pages out of play if they all are, and back: nobody may have them meanwhile. */

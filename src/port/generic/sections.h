@@ -6,14 +6,14 @@
 #define QP_SECTIONS_WRITTEN false
 #define QP_SIGNATURE 0u
 
-static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
+static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
 {
 	(void)pcps;
 	(void)nr_cpus;
 	return QP_NO_CPU;
 }
 
-static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t pfn)
+static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, uintptr_t pfn)
 {
 	(void)pcps;
 	(void)nr_cpus;
@@ -21,8 +21,8 @@ static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t 
 	return QP_NO_CPU;
 }
 
-static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_low, uint32_t want,
-				    uint32_t *pfns)
+static inline uint32_t qp_pop_batch(const void *pcps, const uint32_t *nr_cpus, bool to_low,
+				    uint32_t want, uint32_t *pfns)
 {
 	(void)pcps;
 	(void)nr_cpus;
@@ -32,7 +32,7 @@ static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_
 	return QP_NO_CPU;
 }
 
-static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_t n,
+static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, uint32_t n,
 				     const uint32_t *pfns)
 {
 	(void)pcps;

@@ -11,7 +11,10 @@
 #ifndef QI_PORT_SECTIONS_H
 #define QI_PORT_SECTIONS_H
 
-#include "inject.h"
+#include "port/linux/inject.h"
+
+/* enum qp_vectors of this machine. */
+extern QP_HIDDEN uint32_t qp_vector_width;
 
 #define QP_SECTIONS_WRITTEN true
 #define QP_SIGNATURE 0x53053053u /* what the C library registers with */
@@ -23,129 +26,192 @@
 #define QP_CODE_ABORTED "$0xfffffff4"
 _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU == 0xfffffff3 &&
 		       QP_ABORTED == 0xfffffff4 && QP_PCP_SHIFT == 8 && QP_LP_TAGS == 3 &&
-		       QP_COUNT_MASK == 0xfff && QP_PUSHED_ONE == 0x2001 && QP_OPS_SHIFT == 13,
+		       QP_COUNT_MASK == 0xffff && QP_PUSHED_ONE == 0x20001 && QP_OPS_SHIFT == 17,
 	       "known to assembly");
 
-/* clang-format off: an instruction a line */
+/* An instruction a line. */
+/* clang-format off */
 
 /*
  * Descriptor {version, flags, start, length, abort}, and the lists of descriptors and of exits that
  * debuggers read so as not to step into a range.
  */
-#define QP_SECTION_BEGIN                               \
-	".pushsection __rseq_cs, \"aw\"\n\t"           \
-	".balign 32\n"                                 \
-	"3:\n\t"                                       \
-	".long 0, 0\n\t"                               \
-	".quad 1f, 2f - 1f, 4f\n\t"                    \
-	".popsection\n\t"                              \
+#define QP_DESCRIPTOR \
+	".pushsection __rseq_cs, \"aw\"\n\t" \
+	".balign 32\n" \
+	"3:\n\t" \
+	".long 0, 0\n\t" \
+	".quad 1f, 2f - 1f, 4f\n\t" \
+	".popsection\n\t" \
 	".pushsection __rseq_cs_ptr_array, \"aw\"\n\t" \
-	".quad 3b\n\t"                                 \
-	".popsection\n\t"                              \
-	"leaq 3b(%%rip), %[lp]\n\t"                    \
-	"movq %[lp], 8(%[area])\n"                     \
-	"1:\n\t"
-
-#define QP_EXIT_POINT(label)                               \
-	".pushsection __rseq_exit_point_array, \"aw\"\n\t" \
-	".quad 1b, " label "\n\t"                          \
+	".quad 3b\n\t" \
 	".popsection\n\t"
 
-#define QP_EXIT(label, result, code)              \
-	label ":\n\t"                             \
-	      "movl " code ", %k[" result "]\n\t" \
-	      "jmp 9f\n"
+#define QP_EXIT_POINT(label) \
+	".pushsection __rseq_exit_point_array, \"aw\"\n\t" \
+	".quad 1b, " label "\n\t" \
+	".popsection\n\t"
 
 /* The signature is the operand of a trapping ud1, so that disassemblers stay in step. */
-#define QP_SECTION_END(result)                                                                    \
-	"2:\n\t" QP_EXIT_POINT("5f") QP_EXIT_POINT("6f") QP_EXIT_POINT(                           \
-		"7f") ".pushsection .text.qp_exits, \"ax\", @progbits\n\t"                        \
-		      ".byte 0x0f, 0xb9, 0x3d\n\t"                                                \
-		      ".long 0x53053053\n" QP_EXIT("4", result, QP_CODE_ABORTED)                  \
-			      QP_EXIT("5", result, QP_CODE_NO_CPU)                                \
-				      QP_EXIT("6", result, QP_CODE_DIVERTED)                      \
-					      QP_EXIT("7", result, QP_CODE_SHORT) ".popsection\n" \
-										  "9:\n\t"
+#define QP_SIGNED_TARGET \
+	".pushsection .text.qp_exits, \"ax\", @progbits\n\t" \
+	".byte 0x0f, 0xb9, 0x3d\n\t" \
+	".long 0x53053053\n"
+
+#define QP_EXIT(label, result, code) \
+	label ":\n\t" \
+	"movl " code ", %k[" result "]\n\t" \
+	"jmp 9f\n"
+
+#define QP_SECTION_BEGIN \
+	QP_DESCRIPTOR \
+	"leaq 3b(%%rip), %[lp]\n\t" \
+	"movq %[lp], 8(%[area])\n" \
+	"1:\n\t"
+
+#define QP_SECTION_END(result) \
+	"2:\n\t" \
+	QP_EXIT_POINT("5f") \
+	QP_EXIT_POINT("6f") \
+	QP_EXIT_POINT("7f") \
+	QP_SIGNED_TARGET \
+	QP_EXIT("4", result, QP_CODE_ABORTED) \
+	QP_EXIT("5", result, QP_CODE_NO_CPU) \
+	QP_EXIT("6", result, QP_CODE_DIVERTED) \
+	QP_EXIT("7", result, QP_CODE_SHORT) \
+	".popsection\n" \
+	"9:\n\t"
 
 /* This CPU's live list in lp, its header in h, its count in i. */
-#define QP_FIND_LIST                                      \
-	QP_POINT(1)                                       \
-	"movl 4(%[area]), %k[i]\n\t"                      \
-	"cmpl %[nr_cpus], %k[i]\n\t"                      \
-	"jae 5f\n\t"                                      \
-	"shlq $8, %[i]\n\t"                               \
-	"movq (%[pcps], %[i]), %[lp]\n\t"                 \
-	"testb $3, %b[lp]\n\t"                            \
-	"jnz 6f\n\t" QP_POINT(2) "movq (%[lp]), %[h]\n\t" \
-				 "movl %k[h], %k[i]\n\t"  \
-				 "andl $0xfff, %k[i]\n\t"
+#define QP_FIND_LIST \
+	QP_POINT(1) \
+	"movl 4(%[area]), %k[i]\n\t" \
+	"cmpl %[nr_cpus], %k[i]\n\t" \
+	"jae 5f\n\t" \
+	"shlq $8, %[i]\n\t" \
+	"movq (%[pcps], %[i]), %[lp]\n\t" \
+	"testb $3, %b[lp]\n\t" \
+	"jnz 6f\n\t" \
+	QP_POINT(2) \
+	"movq (%[lp]), %[h]\n\t" \
+	"movzwl %w[h], %k[i]\n\t"
 
-/* i slots from `from` to `to`, by sixteen and then by four; uses up all three. */
-#define QP_COPY_SLOTS                    \
-	"80:\n\t"                        \
-	"subl $16, %k[i]\n\t"            \
-	"jb 81f\n\t"                     \
-	"movups (%[from]), %%xmm0\n\t"   \
-	"movups 16(%[from]), %%xmm1\n\t" \
-	"movups 32(%[from]), %%xmm2\n\t" \
-	"movups 48(%[from]), %%xmm3\n\t" \
-	"addq $64, %[from]\n\t"          \
-	"movups %%xmm0, (%[to])\n\t"     \
-	"movups %%xmm1, 16(%[to])\n\t"   \
-	"movups %%xmm2, 32(%[to])\n\t"   \
-	"movups %%xmm3, 48(%[to])\n\t"   \
-	"addq $64, %[to]\n\t"            \
-	"jmp 80b\n"                      \
-	"81:\n\t"                        \
-	"addl $16, %k[i]\n\t"            \
-	"jz 83f\n"                       \
-	"82:\n\t"                        \
-	"movups (%[from]), %%xmm0\n\t"   \
-	"movups %%xmm0, (%[to])\n\t"     \
-	"addq $16, %[from]\n\t"          \
-	"addq $16, %[to]\n\t"            \
-	"subl $4, %k[i]\n\t"             \
-	"ja 82b\n"                       \
-	"83:\n\t"
-
-static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus)
+static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
 {
 	char *area = qp_section_area();
-	uintptr_t lp, h, i;
-	uint32_t pfn;
+	uintptr_t lp, h, i, pfn;
 
-	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST
-			 "cmpl 12(%[lp]), %k[i]\n\t"
-			 "jbe 7f\n\t" QP_POINT(
-				 3) "movl 28(%[lp], %[i], 4), %[pfn]\n\t"
-				    "addq $0x1fff, %[h]\n\t" QP_POINT(
-					    4) "movq %[h], (%[lp])\n" QP_SECTION_END("pfn")
-			 : [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
-			 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
-			 : "memory", "cc" QP_POINT_CLOBBER);
+	__asm__ volatile(
+		QP_SECTION_BEGIN
+		QP_FIND_LIST
+		"cmpl 12(%[lp]), %k[i]\n\t"
+		"jbe 7f\n\t"
+		QP_POINT(3)
+		"movl 60(%[lp], %[i], 4), %k[pfn]\n\t"
+		"addq $0x1ffff, %[h]\n\t"
+		QP_POINT(4)
+		"movq %[h], (%[lp])\n"
+		QP_SECTION_END("pfn")
+		: [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus)
+		: "memory", "cc" QP_POINT_CLOBBER);
 	return pfn;
 }
 
-static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uint32_t pfn)
+/* Nothing comes out but where it goes on, so the exits are the labels themselves. */
+static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, uintptr_t pfn)
 {
 	char *area = qp_section_area();
-	uintptr_t lp, h, i;
 
-	__asm__ volatile(
-		QP_SECTION_BEGIN QP_FIND_LIST
-		"cmpl 8(%[lp]), %k[i]\n\t"
-		"jae 7f\n\t" QP_POINT(3) "movl %[pfn], 32(%[lp], %[i], 4)\n\t"
-					 "addq $0x2001, %[h]\n\t"
-					 "movl $1, %k[i]\n\t" QP_POINT(
-						 4) "movq %[h], (%[lp])\n" QP_SECTION_END("i")
-		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [pfn] "r"(pfn)
-		: "memory", "cc" QP_POINT_CLOBBER);
-	return (uint32_t)i;
+	__asm__ goto(
+		QP_DESCRIPTOR
+		"leaq 3b(%%rip), %%r8\n\t"
+		"movq %%r8, 8(%[area])\n"
+		"1:\n\t"
+		QP_POINT(1)
+		"movl 4(%[area]), %%r9d\n\t"
+		"cmpl %[nr_cpus], %%r9d\n\t"
+		"jae %l[left]\n\t"
+		"shlq $8, %%r9\n\t"
+		"movq (%[pcps], %%r9), %%r8\n\t"
+		"testb $3, %%r8b\n\t"
+		"jnz %l[left]\n\t"
+		QP_POINT(2)
+		"movq (%%r8), %%r10\n\t"
+		"movzwl %%r10w, %%r9d\n\t"
+		"cmpl 8(%%r8), %%r9d\n\t"
+		"jae %l[left]\n\t"
+		QP_POINT(3)
+		"movl %k[pfn], 64(%%r8, %%r9, 4)\n\t"
+		"addq $0x20001, %%r10\n\t"
+		QP_POINT(4)
+		"movq %%r10, (%%r8)\n"
+		"2:\n\t"
+		QP_EXIT_POINT("%l[left]")
+		QP_SIGNED_TARGET
+		"4:\n\t"
+		"jmp %l[aborted]\n\t"
+		".popsection\n\t"
+		:
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus), [pfn] "r"(pfn)
+		: "memory", "cc", "r8", "r9", "r10" QP_POINT_CLOBBER
+		: left, aborted);
+	return 1;
+left:
+	return QP_SHORT;
+aborted:
+	return QP_ABORTED;
 }
 
-static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_low, uint32_t want,
-				    uint32_t *pfns)
+/*
+ * i slots from `from` to `to`, sixteen at a time and then one by one; uses up all three. Loads as
+ * wide as the stores that they follow need not wait for these to reach the cache: few slots are
+ * written one by one, and many by the widest vectors of the machine (alloc/vector.c), which
+ * registers from 16 on hold without a penalty for code that knows nothing of them.
+ */
+#ifdef __AVX512F__
+#define QP_COPY_CLOBBER , "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm16"
+#else /* there the compiler knows nothing of register 16, and has nothing in it */
+#define QP_COPY_CLOBBER , "r11", "xmm0", "xmm1", "xmm2", "xmm3"
+#endif
+#define QP_COPY_SLOTS \
+	"subl $16, %k[i]\n\t" \
+	"jb 81f\n\t" \
+	"cmpl $2, qp_vector_width(%%rip)\n\t" \
+	"jne 80f\n" \
+	"84:\n\t" \
+	"vmovdqu32 (%[from]), %%zmm16\n\t" \
+	"addq $64, %[from]\n\t" \
+	"vmovdqu32 %%zmm16, (%[to])\n\t" \
+	"addq $64, %[to]\n\t" \
+	"subl $16, %k[i]\n\t" \
+	"jae 84b\n\t" \
+	"jmp 81f\n" \
+	"80:\n\t" \
+	"movups (%[from]), %%xmm0\n\t" \
+	"movups 16(%[from]), %%xmm1\n\t" \
+	"movups 32(%[from]), %%xmm2\n\t" \
+	"movups 48(%[from]), %%xmm3\n\t" \
+	"addq $64, %[from]\n\t" \
+	"movups %%xmm0, (%[to])\n\t" \
+	"movups %%xmm1, 16(%[to])\n\t" \
+	"movups %%xmm2, 32(%[to])\n\t" \
+	"movups %%xmm3, 48(%[to])\n\t" \
+	"addq $64, %[to]\n\t" \
+	"subl $16, %k[i]\n\t" \
+	"jae 80b\n" \
+	"81:\n\t" \
+	"addl $16, %k[i]\n\t" \
+	"jz 83f\n" \
+	"82:\n\t" \
+	"movl -4(%[from], %[i], 4), %%r11d\n\t" \
+	"movl %%r11d, -4(%[to], %[i], 4)\n\t" \
+	"subl $1, %k[i]\n\t" \
+	"jnz 82b\n" \
+	"83:\n\t"
+
+static inline uint32_t qp_pop_batch(const void *pcps, const uint32_t *nr_cpus, bool to_low,
+				    uint32_t want, uint32_t *pfns)
 {
 	char *area = qp_section_area();
 	uint32_t low_mask = to_low ? UINT32_MAX : 0;
@@ -153,31 +219,37 @@ static inline uint32_t qp_pop_batch(const void *pcps, uint32_t nr_cpus, bool to_
 	uint32_t *to = pfns;
 	uint32_t n;
 
-	__asm__ volatile(QP_SECTION_BEGIN QP_FIND_LIST "movl 12(%[lp]), %k[from]\n\t"
-						       "andl %[low_mask], %k[from]\n\t"
-						       "movl %k[i], %[n]\n\t"
-						       "subl %k[from], %[n]\n\t"
-						       "jbe 7f\n\t"
-						       "cmpl %[want], %[n]\n\t"
-						       "cmoval %[want], %[n]\n\t"
-						       "subl %[n], %k[i]\n\t"
-						       "leaq 32(%[lp], %[i], 4), %[from]\n\t"
-						       "movl %[n], %k[i]\n\t" QP_POINT(3)
-							       QP_COPY_SLOTS
-			 "movl %[n], %k[i]\n\t"
-			 "shll $13, %k[i]\n\t"
-			 "subl %[n], %k[i]\n\t"
-			 "addq %[i], %[h]\n\t" QP_POINT(4) "movq %[h], (%[lp])\n" QP_SECTION_END(
-				 "n")
-			 : [n] "=&r"(n), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i),
-			   [from] "=&r"(from), [to] "+&r"(to)
-			 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus),
-			   [want] "r"(want), [low_mask] "r"(low_mask)
-			 : "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3" QP_POINT_CLOBBER);
+	__asm__ volatile(
+		QP_SECTION_BEGIN
+		QP_FIND_LIST
+		"movl 12(%[lp]), %k[from]\n\t"
+		"andl %[low_mask], %k[from]\n\t"
+		"movl %k[i], %[n]\n\t"
+		"subl %k[from], %[n]\n\t"
+		"jbe 7f\n\t"
+		"cmpl %[want], %[n]\n\t"
+		"cmoval %[want], %[n]\n\t"
+		"subl %[n], %k[i]\n\t"
+		"leaq 64(%[lp], %[i], 4), %[from]\n\t"
+		"movl %[n], %k[i]\n\t"
+		QP_POINT(3)
+		QP_COPY_SLOTS
+		"movl %[n], %k[i]\n\t"
+		"shll $17, %k[i]\n\t"
+		"subl %[n], %k[i]\n\t"
+		"addq %[i], %[h]\n\t"
+		QP_POINT(4)
+		"movq %[h], (%[lp])\n"
+		QP_SECTION_END("n")
+		: [n] "=&r"(n), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [from] "=&r"(from),
+		  [to] "+&r"(to)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus), [want] "r"(want),
+		  [low_mask] "r"(low_mask)
+		: "memory", "cc" QP_COPY_CLOBBER);
 	return n;
 }
 
-static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_t n,
+static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, uint32_t n,
 				     const uint32_t *pfns)
 {
 	char *area = qp_section_area();
@@ -185,19 +257,26 @@ static inline uint32_t qp_push_batch(const void *pcps, uint32_t nr_cpus, uint32_
 	const uint32_t *from = pfns;
 
 	__asm__ volatile(
-		QP_SECTION_BEGIN QP_FIND_LIST "leaq 32(%[lp], %[i], 4), %[to]\n\t"
-					      "addl %[n], %k[i]\n\t"
-					      "cmpl 8(%[lp]), %k[i]\n\t"
-					      "ja 7f\n\t"
-					      "movl %[n], %k[i]\n\t" QP_POINT(3) QP_COPY_SLOTS
+		QP_SECTION_BEGIN
+		QP_FIND_LIST
+		"leaq 64(%[lp], %[i], 4), %[to]\n\t"
+		"addl %[n], %k[i]\n\t"
+		"cmpl 8(%[lp]), %k[i]\n\t"
+		"ja 7f\n\t"
 		"movl %[n], %k[i]\n\t"
-		"shll $13, %k[i]\n\t"
+		QP_POINT(3)
+		QP_COPY_SLOTS
+		"movl %[n], %k[i]\n\t"
+		"shll $17, %k[i]\n\t"
 		"addl %[n], %k[i]\n\t"
 		"addq %[i], %[h]\n\t"
-		"movl %[n], %k[i]\n\t" QP_POINT(4) "movq %[h], (%[lp])\n" QP_SECTION_END("i")
+		"movl %[n], %k[i]\n\t"
+		QP_POINT(4)
+		"movq %[h], (%[lp])\n"
+		QP_SECTION_END("i")
 		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [to] "=&r"(to), [from] "+&r"(from)
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [n] "r"(n)
-		: "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3" QP_POINT_CLOBBER);
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus), [n] "r"(n)
+		: "memory", "cc" QP_COPY_CLOBBER);
 	return (uint32_t)i;
 }
 
