@@ -9,9 +9,25 @@
 #include "command.h"
 #include "say.h"
 
-static const struct bench *const benches[] = { &bench_pagealloc, &bench_full, &bench_frag };
+static const struct bench *const benches[] = {
+	&bench_pagealloc, &bench_repeat, &bench_cross, &bench_contend,
+	&bench_fill,	  &bench_drain,	 &bench_reach, &bench_frag,
+};
 
 enum { NR_BENCHES = sizeof(benches) / sizeof(benches[0]) };
+
+/* "pagealloc, fill, frag" */
+static const char *names(void)
+{
+	static char text[256];
+	size_t used = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_BENCHES; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", i ? ", " : "",
+					 benches[i]->name);
+	return text;
+}
 
 static int help(void)
 {
@@ -28,7 +44,7 @@ static int help(void)
 	       "the shared library.\n\n"
 	       "Examples:\n"
 	       "  quire bench pagealloc --calls single,bulk\n"
-	       "  quire bench full --cache none,locked\n"
+	       "  quire bench fill --cache none,locked\n"
 	       "  quire bench frag --cache locked --threads 2 --json frag.json\n");
 	return EXIT_DONE;
 }
@@ -37,6 +53,7 @@ static int help(void)
 static struct bench_options common_defaults(void)
 {
 	return (struct bench_options){
+		.allocator = values_one(ALLOCATOR_QUIRE),
 		.cache = values_one(QUIRE_CACHE_DEFAULT),
 		.check = values_one(QUIRE_CHECK_ON),
 		.calls = values_one(CALLS_SINGLE),
@@ -44,7 +61,10 @@ static struct bench_options common_defaults(void)
 		.pattern = values_one(PATTERN_INORDER),
 		.order = values_one(0),
 		.batch = values_one(64),
+		.thread_list = values_one(1),
+		.pairs = values_one(1),
 		.threads = 1,
+		.section_ms = 30,
 		.seed = 1,
 	};
 }
@@ -67,12 +87,12 @@ int cmd_bench(int argc, char **argv)
 
 	say_command("quire bench");
 	if (argc < 2)
-		fail_usage("no benchmark given; choose from pagealloc, full, frag");
+		fail_usage("no benchmark given; choose from %s", names());
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
 		return help();
 	for (i = 0; i < NR_BENCHES; i++) {
 		if (strcmp(argv[1], benches[i]->name) == 0)
 			return run(benches[i], argc - 1, argv + 1);
 	}
-	fail_usage("'%s' is not a benchmark; choose from pagealloc, full, frag", argv[1]);
+	fail_usage("'%s' is not a benchmark; choose from %s", argv[1], names());
 }

@@ -248,11 +248,13 @@ static void print_machine(const struct machine *machine)
 		printf("  rseq         registered by libc for each thread, %u bytes\n",
 		       machine->rseq_size);
 	else
-		printf("  rseq         not registered by libc\n");
+		printf("  rseq         not registered by libc: no 'pcp'\n");
 	print_item("membarrier", machine_membarrier_text(machine, text, sizeof(text)));
 	print_item("", machine_fences_cpus(machine)
 			       ? "single CPUs can be fenced, as drains of 'pcp' need"
 			       : "single CPUs cannot be fenced: no 'pcp'");
+	printf("  sections     %s for %s\n",
+	       machine->has_sections ? "written" : "not written: no 'pcp'", machine->arch);
 }
 
 static void print_cache(const struct quire_info *info)
@@ -292,6 +294,21 @@ static void print_costs(const struct cost *costs, unsigned int nr)
 	table_free(&table);
 }
 
+/* What `pcp` needs of the machine, and what speaks against it there. */
+static json_t *pcp_object(const struct machine *machine)
+{
+	json_t *pcp = json_object();
+
+	report_member(pcp, "sections", json_boolean(machine->has_sections));
+	report_member(pcp, "rseq", json_boolean(machine->rseq_size > 0));
+	report_member(pcp, "fence", json_boolean(machine_fences_cpus(machine)));
+	if (machine_warning(machine))
+		report_text(pcp, "warning", machine_warning(machine));
+	else
+		report_member(pcp, "warning", json_null());
+	return pcp;
+}
+
 static void write_json(const struct info_options *options, const struct machine *machine,
 		       const struct quire_info *info, const struct cost *costs, unsigned int nr)
 {
@@ -302,6 +319,7 @@ static void write_json(const struct info_options *options, const struct machine 
 	report_text(cache, "name", quire_cache_name(info->cache));
 	report_text(cache, "reason", info->reason ? info->reason : "");
 	report_text(cache, "check", quire_check_name(info->check));
+	report_member(cache, "pcp", pcp_object(machine));
 	report_member(report, "cache", cache);
 	for (i = 0; i < nr; i++) {
 		json_t *row = report_row(report);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
+#include "kernel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +21,6 @@
 #endif
 
 #define HUGE_FOLDER "/sys/kernel/mm/hugepages"
-#define FIXED_KERNEL "6.12.53"
 
 /* First line of a file without its newline; "" if it cannot be read. */
 static void read_line(const char *path, char *text, size_t bytes)
@@ -124,11 +124,6 @@ static unsigned int count_allowed(void)
 	return (unsigned int)CPU_COUNT(&set);
 }
 
-static bool kernel_before(const char *release, const char *other)
-{
-	return strverscmp(release, other) < 0;
-}
-
 void machine_look(struct machine *machine)
 {
 	struct utsname name;
@@ -146,6 +141,9 @@ void machine_look(struct machine *machine)
 	machine->cpus_allowed = count_allowed();
 	machine->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	machine->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * machine->page_size;
+#if defined(__x86_64__) || defined(__aarch64__)
+	machine->has_sections = true;
+#endif
 #ifdef HAVE_RSEQ_SIZE
 	machine->rseq_size = __rseq_size;
 #endif
@@ -153,7 +151,6 @@ void machine_look(struct machine *machine)
 	if (machine->membarrier < 0)
 		machine->membarrier = -errno;
 	look_for_huge_pages(machine);
-	machine->old_kernel = kernel_before(machine->kernel, FIXED_KERNEL);
 }
 
 static const struct {
@@ -194,12 +191,7 @@ bool machine_fences_cpus(const struct machine *machine)
 
 const char *machine_warning(const struct machine *machine)
 {
-	if (!machine->old_kernel)
-		return NULL;
-	return "kernels before " FIXED_KERNEL
-	       " can lose the abort of a restartable sequence, unless "
-	       "their distributor took the fix over; that concerns the cache 'pcp' alone, and no "
-	       "other cache uses such sequences";
+	return kernel_warning(machine->kernel, machine->arch);
 }
 
 bool machine_bind_thread(unsigned int nth)

@@ -20,6 +20,7 @@ struct machine {
 	unsigned int cpus_allowed; /* by this process's affinity */
 	size_t page_size;
 	uint64_t memory_bytes;
+	bool has_sections; /* Quire's restartable sections are written for this processor */
 	unsigned int rseq_size; /* bytes that libc registered for each thread; 0: not registered */
 	long membarrier; /* bits of supported commands, or a negative errno */
 	char thp[MACHINE_TEXT]; /* transparent huge pages, the system's own words */
@@ -29,7 +30,6 @@ struct machine {
 		uint64_t nr_free;
 	} huge[MACHINE_HUGE_SIZES]; /* reserved huge pages, by size */
 	unsigned int nr_huge;
-	bool old_kernel; /* before 6.12.53: see machine_warning() */
 };
 
 void machine_look(struct machine *machine);
@@ -43,7 +43,7 @@ const char *machine_membarrier_text(const struct machine *machine, char *text, s
 /* Whether one CPU can be fenced by its number, which remote drains of `pcp` need. */
 bool machine_fences_cpus(const struct machine *machine);
 
-/* What a reader should know of this kernel, a sentence; NULL if nothing. */
+/* What a user of `pcp` should know of this kernel, a sentence; NULL if nothing. */
 const char *machine_warning(const struct machine *machine);
 
 /*

@@ -83,6 +83,37 @@ uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t
 		option, text, format_limit(low, min), format_limit(high, max));
 }
 
+/* "1", "0.25": digits with at most three more behind a point. */
+static bool read_milliseconds(const char *text, uint64_t *milliseconds)
+{
+	size_t whole = strspn(text, "0123456789"), part = 0;
+	uint64_t scale = 1000;
+
+	if (!whole || whole > 9)
+		return false;
+	*milliseconds = strtoull(text, NULL, 10) * scale;
+	text += whole;
+	if (*text == '.') {
+		part = strspn(++text, "0123456789");
+		if (!part || part > 3)
+			return false;
+	}
+	for (; part; part--)
+		*milliseconds += (uint64_t)(*text++ - '0') * (scale /= 10);
+	return *text == '\0';
+}
+
+uint64_t parse_milliseconds(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	uint64_t number;
+
+	if (read_milliseconds(text, &number) && number >= min && number <= max)
+		return number;
+	fail_usage("%s: '%s' is not a number of seconds from %g to %g; give it as 2 or 0.25, with "
+		   "at most three digits behind the point",
+		   option, text, (double)min / 1000, (double)max / 1000);
+}
+
 static void add_value(const char *option, struct values *values, uint32_t value, const char *item)
 {
 	unsigned int i;
@@ -216,4 +247,16 @@ void parse_refuse(int result, const char *argument)
 struct values values_one(uint32_t value)
 {
 	return (struct values){ .value = { value }, .nr = 1 };
+}
+
+static int compare_values(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void values_sort(struct values *values)
+{
+	qsort(values->value, values->nr, sizeof(values->value[0]), compare_values);
 }

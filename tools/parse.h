@@ -28,6 +28,9 @@ uint64_t parse_count(const char *option, const char *text, uint64_t min, uint64_
 /* The same for bytes: limits in the message are shown as sizes. */
 uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t max);
 
+/* Seconds with up to three digits after the point, in milliseconds; so are the limits. */
+uint64_t parse_milliseconds(const char *option, const char *text, uint64_t min, uint64_t max);
+
 /* Comma lists of numbers (a range "0-4" stands for all in it) and of words. */
 void parse_counts(const char *option, const char *text, uint32_t min, uint32_t max,
 		  struct values *values);
@@ -43,7 +46,8 @@ const char *parse_json(int argc, char **argv);
 /* getopt_long() gave ':' or '?' for this argument: say which of its complaints it is. */
 _Noreturn void parse_refuse(int result, const char *argument);
 
-/* A list of the one value. */
+/* A list of the one value; a list's values in ascending order. */
 struct values values_one(uint32_t value);
+void values_sort(struct values *values);
 
 #endif /* TOOL_PARSE_H */

@@ -28,11 +28,17 @@ double stat_median(double *samples, size_t nr)
 	return quantile(samples, nr, 0.5);
 }
 
+double stat_quartiles(double *samples, size_t nr)
+{
+	qsort(samples, nr, sizeof(*samples), compare);
+	return quantile(samples, nr, 0.75) - quantile(samples, nr, 0.25);
+}
+
 double stat_spread_pct(double *samples, size_t nr)
 {
 	double median = stat_median(samples, nr);
 
 	if (median <= 0)
 		return 0;
-	return 100 * (quantile(samples, nr, 0.75) - quantile(samples, nr, 0.25)) / median;
+	return 100 * stat_quartiles(samples, nr) / median;
 }

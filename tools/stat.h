@@ -8,6 +8,9 @@
 /* Median of nr >= 1 samples, which are sorted by it. */
 double stat_median(double *samples, size_t nr);
 
+/* Distance of the quartiles of nr >= 1 samples, which are sorted by it. */
+double stat_quartiles(double *samples, size_t nr);
+
 /*
  * Distance of the quartiles in percent of the median; samples are sorted by it. 0 for one sample.
  */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { TABLE_COLUMNS_MAX = 16 };
+enum { TABLE_COLUMNS_MAX = 24 };
 
 /* Words stand left, numbers right. */
 enum column_kind { COLUMN_WORD, COLUMN_NUMBER };

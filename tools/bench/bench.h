@@ -17,8 +17,16 @@ enum calls { CALLS_SINGLE, CALLS_BULK };
 /* In which order a batch is freed. */
 enum pattern { PATTERN_INORDER, PATTERN_RANDOM };
 
+/* What the CPU does that is drained. */
+enum victim { VICTIM_BUSY, VICTIM_IDLE };
+
+/* Quire, and what it is measured beside: see peer.h. */
+enum allocator { ALLOCATOR_QUIRE, ALLOCATOR_RTE_MEMPOOL, NR_ALLOCATORS };
+
 /* Every option of every bench; each bench takes some. Lists are multiplied out to rows. */
 struct bench_options {
+	struct values allocator;
+	bool allocator_all; /* every one that was built; else those named, or none */
 	struct values cache; /* enum quire_cache */
 	struct values check; /* enum quire_check */
 	struct values calls;
@@ -27,12 +35,18 @@ struct bench_options {
 	struct values order;
 	struct values batch; /* blocks */
 	struct values level; /* percent full */
+	struct values thread_list; /* threads, one row each; other benches have threads */
+	struct values pairs; /* of threads */
+	struct values victim; /* enum victim */
+	struct values rate; /* drains a second */
 	uint32_t threads;
 	uint32_t runs;
 	uint32_t rounds;
 	uint64_t nr_pages; /* of the region; 0: chosen */
-	uint64_t work; /* blocks that one timed section allocates */
+	uint64_t work; /* blocks that one timed section allocates; 0: as take section_ms */
+	uint32_t section_ms;
 	uint64_t seed;
+	uint64_t milliseconds; /* of one run */
 	bool whole;
 	const char *json; /* file, "-", or NULL */
 };
@@ -55,7 +69,13 @@ enum {
 	OPTION_RUNS = 1 << 13,
 	OPTION_SEED = 1 << 14,
 	OPTION_JSON = 1 << 15,
-	OPTION_ALL = (1 << 16) - 1,
+	OPTION_ALLOCATOR = 1 << 16,
+	OPTION_THREAD_LIST = 1 << 17, /* --threads too, but a list */
+	OPTION_PAIRS = 1 << 18,
+	OPTION_VICTIM = 1 << 19,
+	OPTION_RATE = 1 << 20,
+	OPTION_SECONDS = 1 << 21,
+	OPTION_ALL = (1 << 22) - 1,
 };
 
 struct bench {
@@ -69,7 +89,12 @@ struct bench {
 };
 
 extern const struct bench bench_pagealloc;
-extern const struct bench bench_full;
+extern const struct bench bench_repeat;
+extern const struct bench bench_cross;
+extern const struct bench bench_contend;
+extern const struct bench bench_fill;
+extern const struct bench bench_reach;
+extern const struct bench bench_drain;
 extern const struct bench bench_frag;
 
 /*
@@ -79,8 +104,10 @@ extern const struct bench bench_frag;
 void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv);
 
 /* Words of options, for their parser, tables and JSON. */
+const char *bench_allocator_name(uint32_t allocator);
 const char *bench_calls_name(uint32_t calls);
 const char *bench_form_name(uint32_t form);
 const char *bench_pattern_name(uint32_t pattern);
+const char *bench_victim_name(uint32_t victim);
 
 #endif /* TOOL_BENCH_H */

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: MIT */
+/* Quire's operations: the six ways to take a batch and to give it back. */
 #include "loops.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <quire/quire.h>
 
-#include "../clock.h"
-#include "../memory.h"
+#include "measure.h"
 
-#define INLINED static inline __attribute__((always_inline))
-
-static size_t slot_bytes(const struct seat *seat)
+void loops_thread_begin(void)
 {
-	return seat->form == FORM_PFN ? sizeof(uint32_t) : sizeof(uint64_t);
 }
 
-void seat_begin(struct seat *seat, size_t nr_slots)
+void loops_thread_end(void)
 {
-	seat->nr_slots = nr_slots;
-	seat->slots.any = need_zeroed(nr_slots, slot_bytes(seat));
-	memset(seat->slots.any, 0xff, nr_slots * slot_bytes(seat));
 }
 
-void seat_end(struct seat *seat)
+uint64_t seat_nr_managed(const struct cell *cell)
 {
-	free(seat->slots.any);
-	seat->slots.any = NULL;
+	return instance_stats(cell->instance).managed;
 }
 
-void loops_shuffle(struct seat *seat, size_t n)
+struct seat seat_make(const struct cell *cell, unsigned int thread)
 {
-	rng_shuffle(&seat->rng, seat->slots.any, n, slot_bytes(seat));
+	return (struct seat){
+		.q = cell->instance->q,
+		.region = cell->instance->region,
+		.form = cell->form,
+		.calls = cell->calls,
+		.pattern = cell->pattern,
+		.order = cell->order,
+		.batch = cell->batch,
+		.rng = rng_make(cell->seed, thread),
+	};
 }
-
-/* ---- One batch: the six ways to take it and to give it back --------------------------------- */
 
 INLINED size_t take_pages(struct quire *q, unsigned int order, void **pages, size_t n)
 {
@@ -116,107 +115,6 @@ INLINED size_t give(const struct seat *s, enum form form, enum calls calls, size
 	return quire_free_bulk_offset(s->q, s->region, n, s->slots.offsets + first);
 }
 
-/* ---- Loops over batches --------------------------------------------------------------------- */
-
-INLINED bool pairs(struct seat *seat, enum form form, enum calls calls, size_t repetitions)
-{
-	size_t batch = seat->batch, nr;
-
-	for (; repetitions; repetitions--) {
-		nr = take(seat, form, calls, 0, batch);
-		if (give(seat, form, calls, 0, nr) != batch)
-			return false;
-	}
-	return true;
-}
-
-INLINED bool split_pairs(struct seat *seat, enum form form, enum calls calls, size_t repetitions,
-			 struct split *split)
-{
-	size_t batch = seat->batch, nr, nr_given;
-	uint64_t start;
-
-	for (; repetitions; repetitions--) {
-		start = ticks();
-		nr = take(seat, form, calls, 0, batch);
-		split->alloc_ticks += ticks() - start;
-		if (seat->pattern == PATTERN_RANDOM)
-			loops_shuffle(seat, nr);
-		start = ticks();
-		nr_given = give(seat, form, calls, 0, nr);
-		split->free_ticks += ticks() - start;
-		split->nr_sections++;
-		if (nr_given != batch)
-			return false;
-	}
-	return true;
-}
-
-/* Move a random batch of the pool to its end; returns the first slot of that. */
-static size_t pick_batch(struct seat *seat)
-{
-	uint32_t *pool = seat->slots.pfns;
-	size_t left = seat->nr_slots, other;
-	uint32_t spare;
-
-	while (left > seat->nr_slots - seat->batch) {
-		other = rng_below(&seat->rng, left--);
-		spare = pool[other];
-		pool[other] = pool[left];
-		pool[left] = spare;
-	}
-	return left;
-}
-
-INLINED bool churn(struct seat *seat, enum calls calls, size_t repetitions, struct split *split)
-{
-	size_t first, nr, nr_given;
-	uint64_t start;
-
-	for (; repetitions; repetitions--) {
-		first = pick_batch(seat);
-		start = ticks();
-		nr_given = give(seat, FORM_PFN, calls, first, seat->batch);
-		split->free_ticks += ticks() - start;
-		start = ticks();
-		nr = take(seat, FORM_PFN, calls, first, seat->batch);
-		split->alloc_ticks += ticks() - start;
-		split->nr_sections++;
-		if (nr != seat->batch || nr_given != nr) {
-			seat->nr_slots = first + nr;
-			return false;
-		}
-	}
-	return true;
-}
-
-INLINED size_t take_all(struct seat *seat, enum form form, enum calls calls, size_t n)
-{
-	size_t done = 0, want, nr;
-
-	while (done < n) {
-		want = n - done < seat->batch ? n - done : seat->batch;
-		nr = take(seat, form, calls, done, want);
-		done += nr;
-		if (nr < want)
-			break;
-	}
-	return done;
-}
-
-INLINED size_t give_all(struct seat *seat, enum form form, enum calls calls, size_t n)
-{
-	size_t done, nr_given = 0, nr;
-
-	for (done = 0; done < n; done += nr) {
-		nr = n - done < seat->batch ? n - done : seat->batch;
-		nr_given += give(seat, form, calls, done, nr);
-	}
-	return nr_given;
-}
-
-/* ---- Each loop for each form and kind of call ----------------------------------------------- */
-
 /* Evaluates to loop(seat, FORM, CALLS, ...) with constants, so that the compiler specialises it. */
 #define SPECIALISED(loop, seat, ...)                                                               \
 	((seat)->calls == CALLS_BULK                                                               \
@@ -228,29 +126,4 @@ INLINED size_t give_all(struct seat *seat, enum form form, enum calls calls, siz
 			    ? loop(seat, FORM_PFN, CALLS_SINGLE, __VA_ARGS__)                      \
 			    : loop(seat, FORM_OFFSET, CALLS_SINGLE, __VA_ARGS__)))
 
-bool loops_pairs(struct seat *seat, size_t repetitions)
-{
-	return SPECIALISED(pairs, seat, repetitions);
-}
-
-bool loops_split(struct seat *seat, size_t repetitions, struct split *split)
-{
-	return SPECIALISED(split_pairs, seat, repetitions, split);
-}
-
-bool loops_churn(struct seat *seat, size_t repetitions, struct split *split)
-{
-	if (seat->calls == CALLS_BULK)
-		return churn(seat, CALLS_BULK, repetitions, split);
-	return churn(seat, CALLS_SINGLE, repetitions, split);
-}
-
-size_t loops_take(struct seat *seat, size_t n)
-{
-	return SPECIALISED(take_all, seat, n);
-}
-
-size_t loops_give(struct seat *seat, size_t n)
-{
-	return SPECIALISED(give_all, seat, n);
-}
+#include "loops_body.h"

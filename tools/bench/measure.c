@@ -2,205 +2,56 @@
 #include "measure.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "../clock.h"
-#include "../format.h"
 #include "../memory.h"
 #include "../say.h"
 #include "../stat.h"
-#include "loops.h"
-#include "team.h"
+#include "peer.h"
+#include "run.h"
 
-/* Of one thread: of all its pages while they are summed, of one page once they are divided. */
-struct times {
-	double alloc_ns;
-	double free_ns;
-	double total_ns;
-};
+/* Blocks of a probe, and of a section at most. */
+enum { PROBE_WORK = 1 << 12, MAX_PROBES = 6, MAX_WORK = 1 << 30 };
 
-struct run {
-	const struct cell *cell;
-	double ticks_cost;
-	struct times *times; /* one a thread, of one page */
-};
-
-uint64_t cell_repetitions(const struct cell *cell)
-{
-	uint64_t repetitions = cell->work / cell->batch;
-
-	return repetitions ? repetitions : 1;
-}
-
-static void check_enough(bool enough, const struct cell *cell)
-{
-	if (!enough)
-		fail("memory ran short with batches of %u block%s of order %u in %u thread%s; "
-		     "give a larger --size",
-		     cell->batch, format_plural(cell->batch), cell->order, cell->threads,
-		     format_plural(cell->threads));
-}
-
-/* Ticks, less what reading the clock added to them, in nanoseconds; never below 0. */
-static double section_ns(const struct run *run, const struct split *split, uint64_t section_ticks,
-			 double ns_per_tick)
-{
-	double pure = (double)section_ticks - run->ticks_cost * (double)split->nr_sections;
-
-	return pure > 0 ? pure * ns_per_tick : 0;
-}
-
-/* Run a loop that splits its time, and find the length of a tick while it runs. */
-static struct times time_split(const struct run *run, struct seat *seat,
-			       bool (*loop)(struct seat *, size_t, struct split *))
-{
-	struct split split = { 0 };
-	uint64_t begin_ns = now_ns(), begin_ticks = ticks();
-	struct times times;
-	double ns_per_tick;
-	bool enough;
-
-	enough = loop(seat, cell_repetitions(run->cell), &split);
-	ns_per_tick = (double)(now_ns() - begin_ns) / (double)(ticks() - begin_ticks);
-	check_enough(enough, run->cell);
-	times.alloc_ns = section_ns(run, &split, split.alloc_ticks, ns_per_tick);
-	times.free_ns = section_ns(run, &split, split.free_ticks, ns_per_tick);
-	times.total_ns = times.alloc_ns + times.free_ns;
-	return times;
-}
-
-/* Without a clock inside: the total alone. */
-static double time_pairs(const struct run *run, struct seat *seat)
-{
-	uint64_t begin_ns = now_ns();
-	bool enough = loops_pairs(seat, cell_repetitions(run->cell));
-	double total_ns = (double)(now_ns() - begin_ns);
-
-	check_enough(enough, run->cell);
-	return total_ns;
-}
-
-static struct times run_pairs(const struct run *run, struct team *team, struct seat *seat)
-{
-	struct times times;
-	double total_ns, scale;
-
-	seat_begin(seat, seat->batch);
-	check_enough(loops_pairs(seat, cell_repetitions(run->cell) / 8 + 1), run->cell);
-	team_meet(team);
-	total_ns = time_pairs(run, seat);
-	team_meet(team);
-	times = time_split(run, seat, loops_split);
-	if (seat->pattern == PATTERN_INORDER && times.total_ns > 0) {
-		scale = total_ns / times.total_ns;
-		times = (struct times){ times.alloc_ns * scale, times.free_ns * scale, total_ns };
-	}
-	seat_end(seat);
-	return times;
-}
-
-/* A thread's part of the pool: the threads' parts differ by one page at most. */
-static void part_of_pool(const struct cell *cell, unsigned int thread, size_t *first, size_t *nr)
-{
-	*first = cell->nr_pool * thread / cell->threads;
-	*nr = cell->nr_pool * (thread + 1) / cell->threads - *first;
-}
-
-static struct times run_churn(const struct run *run, unsigned int thread, struct seat *seat)
-{
-	const struct cell *cell = run->cell;
-	size_t bytes = sizeof(*cell->pool), first, nr;
-	struct times times;
-
-	part_of_pool(cell, thread, &first, &nr);
-	seat_begin(seat, nr);
-	memcpy(seat->slots.pfns, cell->pool + first, nr * bytes);
-	times = time_split(run, seat, loops_churn);
-	memcpy(cell->pool + first, seat->slots.pfns, nr * bytes);
-	seat_end(seat);
-	return times;
-}
-
-/* Blocks of a thread's share; sets *nr to how many of them there were in the end. */
-static struct times run_whole(const struct run *run, struct team *team, struct seat *seat,
-			      size_t *nr)
-{
-	struct quire_stats stats = instance_stats(run->cell->instance);
-	size_t share = (size_t)(stats.managed >> seat->order) / run->cell->threads;
-	struct times times;
-	uint64_t begin;
-	bool all_freed;
-
-	seat_begin(seat, share);
-	team_meet(team);
-	begin = now_ns();
-	*nr = loops_take(seat, share);
-	times.alloc_ns = (double)(now_ns() - begin);
-	/* A stash, and what others have in hand, may be missing at the end; no more than that. */
-	check_enough(*nr >= share - share / 8 - 1 && *nr, run->cell);
-	if (seat->pattern == PATTERN_RANDOM)
-		loops_shuffle(seat, *nr);
-	team_meet(team);
-	begin = now_ns();
-	all_freed = loops_give(seat, *nr) == *nr;
-	times.free_ns = (double)(now_ns() - begin);
-	if (!all_freed)
-		fail("the library refused to take back pages that it had handed out");
-	times.total_ns = times.alloc_ns + times.free_ns;
-	seat_end(seat);
-	return times;
-}
-
-static struct seat make_seat(const struct cell *cell, unsigned int thread)
-{
-	return (struct seat){
-		.q = cell->instance->q,
-		.region = cell->instance->region,
-		.form = cell->form,
-		.calls = cell->calls,
-		.pattern = cell->pattern,
-		.order = cell->order,
-		.batch = cell->batch,
-		.rng = rng_make(cell->seed, thread),
-	};
-}
-
-static void run_thread(struct team *team, unsigned int thread, void *context)
-{
-	struct run *run = context;
-	struct seat seat = make_seat(run->cell, thread);
-	size_t nr_blocks = (size_t)cell_repetitions(run->cell) * run->cell->batch;
-	struct times times;
-	double nr_pages;
-
-	if (run->cell->workload == WORKLOAD_PAIRS)
-		times = run_pairs(run, team, &seat);
-	else if (run->cell->workload == WORKLOAD_CHURN)
-		times = run_churn(run, thread, &seat);
-	else
-		times = run_whole(run, team, &seat, &nr_blocks);
-	nr_pages = (double)nr_blocks * (double)(UINT64_C(1) << run->cell->order);
-	run->times[thread] = (struct times){ times.alloc_ns / nr_pages, times.free_ns / nr_pages,
-					     times.total_ns / nr_pages };
-}
-
-/* Mean of the threads, of one run. */
 static struct times run_once(const struct cell *cell, double cost)
 {
-	struct run run = { .cell = cell, .ticks_cost = cost };
-	struct times sum = { 0 };
-	double nr = cell->threads;
+	return cell->peer ? peer_run(cell->peer, cell) : cell_run(cell, cost);
+}
+
+/*
+ * Work for a section of so many nanoseconds, from ever longer probes: a short one finds nothing in
+ * the processor's caches and says too little. What disturbs a probe makes it longer.
+ */
+static uint64_t work_for(const struct cell *like, double section_ns, double cost)
+{
+	struct cell cell = *like;
+	double work = PROBE_WORK, block_ns;
+	int tries;
+
+	for (tries = 0; tries < MAX_PROBES; tries++) {
+		cell.work = (uint64_t)work;
+		block_ns = run_once(&cell, cost).total_ns * (double)(UINT64_C(1) << cell.order);
+		if (block_ns * work >= section_ns / 8)
+			break;
+		work *= 8;
+	}
+	work = section_ns / (block_ns + 1e-6);
+	if (work > MAX_WORK)
+		return MAX_WORK;
+	return work < PROBE_WORK ? PROBE_WORK : (uint64_t)work;
+}
+
+void measure_choose_work(struct cell *cells, unsigned int nr_cells, unsigned int milliseconds)
+{
+	double cost = ticks_cost();
 	unsigned int i;
 
-	run.times = need_zeroed(cell->threads, sizeof(*run.times));
-	team_run(cell->threads, run_thread, &run);
-	for (i = 0; i < cell->threads; i++) {
-		sum.alloc_ns += run.times[i].alloc_ns;
-		sum.free_ns += run.times[i].free_ns;
-		sum.total_ns += run.times[i].total_ns;
+	for (i = 0; i < nr_cells; i++) {
+		if (cells[i].work)
+			continue;
+		progress("how much work: row %u of %u", i + 1, nr_cells);
+		cells[i].work = work_for(&cells[i], milliseconds * 1e6, cost);
 	}
-	free(run.times);
-	return (struct times){ sum.alloc_ns / nr, sum.free_ns / nr, sum.total_ns / nr };
 }
 
 /* Samples of one cell: all runs' allocations, then frees, then totals. */
@@ -212,25 +63,84 @@ static void summarise(struct cell *cell, double *samples, unsigned int runs)
 	cell->spread_pct = stat_spread_pct(samples + 2 * (size_t)runs, runs);
 }
 
-void measure(struct cell *cells, unsigned int nr_cells, unsigned int runs)
+/* A cell in the order of measuring, and its samples: alloc, free and total, of each run. */
+struct place {
+	struct cell *cell;
+	double *samples;
+};
+
+static int differ(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+/* Cells with the same work stand together, whoever does it: those are compared. */
+static int compare_places(const void *left, const void *right)
+{
+	const struct cell *a = ((const struct place *)left)->cell;
+	const struct cell *b = ((const struct place *)right)->cell;
+	int order = differ(a->threads, b->threads);
+
+	if (!order)
+		order = differ(a->pattern, b->pattern);
+	if (!order)
+		order = differ(a->order, b->order);
+	if (!order)
+		order = differ(a->batch, b->batch);
+	if (!order)
+		order = differ(a->calls, b->calls);
+	return order ? order : differ((uintptr_t)a, (uintptr_t)b);
+}
+
+static void turn(struct place *place, unsigned int run, unsigned int runs, double cost)
+{
+	struct times times = run_once(place->cell, cost);
+
+	place->samples[run] = times.alloc_ns;
+	place->samples[runs + run] = times.free_ns;
+	place->samples[2 * (size_t)runs + run] = times.total_ns;
+	if (run == 0 || times.nr_got < place->cell->nr_got)
+		place->cell->nr_got = times.nr_got;
+}
+
+/* All turns: what the first says, which warms up, is overwritten by the second. */
+static void turns(struct place *places, unsigned int nr_cells, unsigned int runs, bool shown)
+{
+	double cost = ticks_cost();
+	unsigned int i, nr;
+
+	for (nr = 0; nr <= runs; nr++) {
+		if (shown)
+			progress("turn %u of %u: %u row%s", nr + 1, runs + 1, nr_cells,
+				 nr_cells == 1 ? "" : "s");
+		for (i = 0; i < nr_cells; i++)
+			turn(&places[i], nr ? nr - 1 : 0, runs, cost);
+	}
+}
+
+static void measure_in_turns(struct cell *cells, unsigned int nr_cells, unsigned int runs,
+			     bool shown)
 {
 	double *samples = need_zeroed((size_t)nr_cells * runs * 3, sizeof(*samples));
-	double cost = ticks_cost();
-	unsigned int cell, run;
+	struct place *places = need_zeroed(nr_cells, sizeof(*places));
+	unsigned int i;
 
-	for (cell = 0; cell < nr_cells; cell++)
-		run_once(&cells[cell], cost);
-	for (run = 0; run < runs; run++) {
-		for (cell = 0; cell < nr_cells; cell++) {
-			double *of_cell = samples + (size_t)cell * runs * 3;
-			struct times times = run_once(&cells[cell], cost);
-
-			of_cell[run] = times.alloc_ns;
-			of_cell[runs + run] = times.free_ns;
-			of_cell[2 * (size_t)runs + run] = times.total_ns;
-		}
-	}
-	for (cell = 0; cell < nr_cells; cell++)
-		summarise(&cells[cell], samples + (size_t)cell * runs * 3, runs);
+	for (i = 0; i < nr_cells; i++)
+		places[i] = (struct place){ &cells[i], samples + (size_t)i * runs * 3 };
+	qsort(places, nr_cells, sizeof(*places), compare_places);
+	turns(places, nr_cells, runs, shown);
+	for (i = 0; i < nr_cells; i++)
+		summarise(places[i].cell, places[i].samples, runs);
+	free(places);
 	free(samples);
+}
+
+void measure(struct cell *cells, unsigned int nr_cells, unsigned int runs)
+{
+	measure_in_turns(cells, nr_cells, runs, false);
+}
+
+void measure_shown(struct cell *cells, unsigned int nr_cells, unsigned int runs)
+{
+	measure_in_turns(cells, nr_cells, runs, true);
 }

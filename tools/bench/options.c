@@ -18,9 +18,32 @@
 enum { PAGE_BYTES = 4096, FIRST_OPTION = 256 };
 
 #define MAX_BATCH (1u << 20)
+#define MAX_RATE 1000000u
+#define MAX_MILLISECONDS (UINT64_C(3600) * 1000)
 #define MAX_PAGES (UINT64_C(1) << 31)
 
 #define NR(words) ((unsigned int)(sizeof(words) / sizeof((words)[0])))
+
+/* Quire comes first, whatever the list's order, and "all" is every one there is. */
+static void set_allocator(struct bench_options *options, const char *name, const char *text)
+{
+	struct word words[NR_ALLOCATORS + 1];
+	struct values given;
+	uint32_t i, present = 0;
+
+	for (i = 0; i < NR_ALLOCATORS; i++)
+		words[i] = (struct word){ bench_allocator_name(i), i };
+	words[NR_ALLOCATORS] = (struct word){ "all", NR_ALLOCATORS };
+	parse_words(name, text, words, NR(words), &given);
+	for (i = 0; i < given.nr; i++)
+		present |= UINT32_C(1) << given.value[i];
+	options->allocator_all = present >> NR_ALLOCATORS;
+	options->allocator.nr = 0;
+	for (i = 0; i < NR_ALLOCATORS; i++) {
+		if (options->allocator_all || present >> i & 1)
+			options->allocator.value[options->allocator.nr++] = i;
+	}
+}
 
 static void set_cache(struct bench_options *options, const char *name, const char *text)
 {
@@ -101,6 +124,39 @@ static void set_threads(struct bench_options *options, const char *name, const c
 	options->threads = (uint32_t)parse_count(name, text, 1, 1024);
 }
 
+static void set_thread_list(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 1, 1024, &options->thread_list);
+}
+
+static void set_pairs(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 1, 512, &options->pairs);
+}
+
+/* The busy CPU comes first, and without drains before it is drained: rows are set against that. */
+static void set_victim(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_victim_name(VICTIM_BUSY), VICTIM_BUSY },
+		{ bench_victim_name(VICTIM_IDLE), VICTIM_IDLE },
+	};
+
+	parse_words(name, text, words, NR(words), &options->victim);
+	values_sort(&options->victim);
+}
+
+static void set_rate(struct bench_options *options, const char *name, const char *text)
+{
+	parse_counts(name, text, 0, MAX_RATE, &options->rate);
+	values_sort(&options->rate);
+}
+
+static void set_seconds(struct bench_options *options, const char *name, const char *text)
+{
+	options->milliseconds = parse_milliseconds(name, text, 1, MAX_MILLISECONDS);
+}
+
 static void set_pages(struct bench_options *options, const char *name, const char *text)
 {
 	options->nr_pages = parse_count(name, text, QUIRE_PAGEBLOCK_PAGES, MAX_PAGES);
@@ -161,6 +217,8 @@ struct entry {
 };
 
 static const struct entry entries[] = {
+	{ OPTION_ALLOCATOR, "allocator", "LIST", "quire, rte_mempool; all: those that were built",
+	  set_allocator },
 	{ OPTION_CACHE, "cache", "LIST", "required: none, locked, pcp, magazine", set_cache },
 	{ OPTION_CHECK, "check", "LIST", "on, off, strict: what frees verify", set_check },
 	{ OPTION_CALLS, "calls", "LIST", "single, bulk: a call a block, or a call a batch",
@@ -169,8 +227,16 @@ static const struct entry entries[] = {
 	{ OPTION_PATTERN, "pattern", "LIST", "inorder, random: the order of frees", set_pattern },
 	{ OPTION_ORDER, "order", "LIST", "blocks of 2^order pages, 0 to 18", set_order },
 	{ OPTION_BATCH, "batch", "LIST", "blocks taken before any is given back", set_batch },
-	{ OPTION_LEVEL, "level", "LIST", "percent of the region that is held, 0 to 99", set_level },
+	{ OPTION_LEVEL, "level", "LIST", "percent that is held, 0 to 99", set_level },
 	{ OPTION_THREADS, "threads", "N", "threads, each bound to a CPU in turn", set_threads },
+	{ OPTION_THREAD_LIST, "threads", "LIST", "threads, each bound to a CPU in turn",
+	  set_thread_list },
+	{ OPTION_PAIRS, "pairs", "LIST", "pairs of threads: one allocates, the other frees",
+	  set_pairs },
+	{ OPTION_VICTIM, "victim", "LIST", "busy, idle: what the drained CPU does", set_victim },
+	{ OPTION_RATE, "rate", "LIST", "drains a second; 0, the control, is always in", set_rate },
+	{ OPTION_SECONDS, "seconds", "S", "length of each run of a row, as 1 or 0.05",
+	  set_seconds },
 	{ OPTION_SIZE, "size", "BYTES", "size of the region (K, M, G, T)", set_size },
 	{ OPTION_SIZE, "pages", "N", "the same in pages of 4 KiB", set_pages },
 	{ OPTION_WHOLE, "whole", NULL, "allocate the whole region in batches, then free it all",
@@ -207,6 +273,9 @@ static const struct values *list_of(unsigned int bit, const struct bench_options
 {
 	*name = NULL;
 	switch (bit) {
+	case OPTION_ALLOCATOR:
+		*name = bench_allocator_name;
+		return &options->allocator;
 	case OPTION_CACHE:
 		*name = cache_default_name;
 		return &options->cache;
@@ -228,6 +297,15 @@ static const struct values *list_of(unsigned int bit, const struct bench_options
 		return &options->batch;
 	case OPTION_LEVEL:
 		return &options->level;
+	case OPTION_THREAD_LIST:
+		return &options->thread_list;
+	case OPTION_PAIRS:
+		return &options->pairs;
+	case OPTION_VICTIM:
+		*name = bench_victim_name;
+		return &options->victim;
+	case OPTION_RATE:
+		return &options->rate;
 	default:
 		return NULL;
 	}
@@ -266,6 +344,10 @@ static void show_default(char *text, size_t bytes, const struct entry *entry,
 	text[0] = '\0';
 	if (list)
 		show_list(text, bytes, list, name);
+	else if (entry->bit == OPTION_WORK && !options->work)
+		snprintf(text, bytes, "about %u ms", options->section_ms);
+	else if (entry->bit == OPTION_SECONDS)
+		snprintf(text, bytes, "%g", (double)options->milliseconds / 1000);
 	else if (number && entry->set != set_pages)
 		snprintf(text, bytes, "%s", format_short(digits, number));
 }

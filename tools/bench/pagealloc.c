@@ -5,23 +5,22 @@
  * divided by; here the counts agree.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../format.h"
 #include "../machine.h"
+#include "../memory.h"
 #include "../report.h"
 #include "../say.h"
 #include "../table.h"
 #include "bench.h"
+#include "compare.h"
 #include "measure.h"
+#include "peer.h"
 #include "rows.h"
 
-enum {
-	DEFAULT_PAGES = 1 << 18,
-	DEFAULT_WORK = 1 << 18,
-	WHOLE_BATCH = 512,
-	MAX_DEFAULT_BATCH = 16384
-};
+enum { DEFAULT_PAGES = 1 << 18, SECTION_MS = 10, WHOLE_BATCH = 512, MAX_DEFAULT_BATCH = 16384 };
 
 struct pagealloc {
 	const struct bench_options *options;
@@ -29,16 +28,20 @@ struct pagealloc {
 	struct table table;
 	bool with_ratio;
 	bool with_blocks; /* an order above 0: show the time of a block as well */
-	unsigned int nr_done;
-	unsigned int nr_all;
+	struct instance *instances; /* one for each cache and check */
+	unsigned int nr_instances;
+	struct peers peers;
+	struct cell *cells; /* all rows, which are measured in turns */
+	unsigned int nr_cells;
+	struct comparison all; /* of these peers and cells */
 };
 
 static void defaults(struct bench_options *options)
 {
+	options->section_ms = SECTION_MS;
 	options->batch.nr = 0; /* chosen, once it is known what else was asked for */
 	options->calls = (struct values){ .value = { CALLS_SINGLE, CALLS_BULK }, .nr = 2 };
 	options->runs = 9;
-	options->work = DEFAULT_WORK;
 }
 
 static void choose_batches(struct bench_options *options)
@@ -91,9 +94,123 @@ static uint64_t region_pages(const struct bench_options *options)
 		   options->nr_pages ? ", or a larger --size" : "");
 }
 
+/* ---- Cells: every combination of the options ------------------------------------------------ */
+
+static void open_instances(struct pagealloc *p)
+{
+	const struct bench_options *options = p->options;
+	unsigned int cache, check;
+
+	if (!peers_with_quire(options))
+		return;
+	p->instances = need_zeroed(options->cache.nr * options->check.nr, sizeof(*p->instances));
+	for (cache = 0; cache < options->cache.nr; cache++) {
+		for (check = 0; check < options->check.nr; check++) {
+			const struct instance_plan plan = { options->cache.value[cache],
+							    options->check.value[check],
+							    options->nr_pages, true };
+
+			instance_open(&p->instances[p->nr_instances++], &plan);
+		}
+	}
+}
+
+static void close_instances(struct pagealloc *p)
+{
+	while (p->nr_instances)
+		instance_close(&p->instances[--p->nr_instances]);
+	free(p->instances);
+}
+
+static struct cell cell_like(const struct bench_options *options)
+{
+	return (struct cell){
+		.allocator = ALLOCATOR_QUIRE,
+		.workload = options->whole ? WORKLOAD_WHOLE : WORKLOAD_PAIRS,
+		.threads = options->threads,
+		.work = options->work,
+		.seed = options->seed,
+	};
+}
+
+static void add_cell(struct pagealloc *p, const struct cell *cell)
+{
+	p->cells = need_resized(p->cells, p->nr_cells + 1, sizeof(*p->cells));
+	p->cells[p->nr_cells++] = *cell;
+}
+
+/* Batches, and kinds of calls within a batch: single calls come first, bulk is compared. */
+static void add_batches(struct pagealloc *p, struct cell *like)
+{
+	const struct bench_options *options = p->options;
+	unsigned int batch, calls;
+
+	if (options->whole)
+		like->work = (options->nr_pages >> like->order) / options->threads;
+	for (batch = 0; batch < options->batch.nr; batch++) {
+		like->batch = options->batch.value[batch];
+		for (calls = 0; calls < options->calls.nr; calls++) {
+			like->calls = (enum calls)options->calls.value[calls];
+			add_cell(p, like);
+		}
+	}
+}
+
+static void add_patterns(struct pagealloc *p, struct cell *like)
+{
+	const struct bench_options *options = p->options;
+	unsigned int pattern, order;
+
+	for (pattern = 0; pattern < options->pattern.nr; pattern++) {
+		like->pattern = (enum pattern)options->pattern.value[pattern];
+		/* Peers have objects of one page. */
+		for (order = 0; order < (like->peer ? 1 : options->order.nr); order++) {
+			like->order = like->peer ? 0 : options->order.value[order];
+			add_batches(p, like);
+		}
+	}
+}
+
+static void add_instance(struct pagealloc *p, const struct instance *instance)
+{
+	const struct bench_options *options = p->options;
+	struct cell cell = cell_like(options);
+	unsigned int form;
+
+	cell.instance = instance;
+	for (form = 0; form < options->form.nr; form++) {
+		cell.form = (enum form)options->form.value[form];
+		add_patterns(p, &cell);
+	}
+}
+
+/* To peers a page is a pointer, whatever form is asked for. */
+static void add_peer(struct pagealloc *p, struct peer *peer)
+{
+	struct cell cell = cell_like(p->options);
+
+	cell.allocator = peer_allocator(peer);
+	cell.peer = peer;
+	add_patterns(p, &cell);
+}
+
+static void add_cells(struct pagealloc *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < p->nr_instances; i++)
+		add_instance(p, &p->instances[i]);
+	for (i = 0; i < p->peers.nr; i++)
+		add_peer(p, p->peers.peer[i]);
+	p->all = (struct comparison){ &p->peers, p->nr_instances > 0, p->cells, p->nr_cells };
+}
+
+/* ---- Results -------------------------------------------------------------------------------- */
+
 static void columns(struct pagealloc *p)
 {
 	table_init(&p->table);
+	row_allocator_column(&p->table, &p->all);
 	table_column(&p->table, "cache", "", COLUMN_WORD);
 	table_column(&p->table, "check", "", COLUMN_WORD);
 	if (p->options->form.nr > 1)
@@ -104,6 +221,7 @@ static void columns(struct pagealloc *p)
 	table_column(&p->table, "order", "", COLUMN_NUMBER);
 	table_column(&p->table, "batch", "blocks", COLUMN_NUMBER);
 	row_time_columns(&p->table, p->with_ratio);
+	row_ratio_columns(&p->table, &p->all);
 	if (p->with_blocks)
 		table_column(&p->table, "block", "ns", COLUMN_NUMBER);
 	table_column(&p->table, "repeated", "batches", COLUMN_NUMBER);
@@ -111,8 +229,9 @@ static void columns(struct pagealloc *p)
 
 static void table_row(struct pagealloc *p, const struct cell *cell, double ratio)
 {
-	table_cell(&p->table, "%s", quire_cache_name(cell->instance->info.cache));
-	table_cell(&p->table, "%s", quire_check_name(cell->instance->info.check));
+	row_allocator_cell(&p->table, &p->all, cell);
+	table_cell(&p->table, "%s", row_cache_name(cell));
+	table_cell(&p->table, "%s", row_check_name(cell));
 	if (p->options->form.nr > 1)
 		table_cell(&p->table, "%s", bench_form_name(cell->form));
 	if (p->options->pattern.nr > 1)
@@ -121,6 +240,7 @@ static void table_row(struct pagealloc *p, const struct cell *cell, double ratio
 	table_cell(&p->table, "%u", cell->order);
 	table_cell(&p->table, "%u", cell->batch);
 	row_time_cells(&p->table, cell, p->with_ratio, ratio);
+	row_ratio_cells(&p->table, &p->all, cell);
 	if (p->with_blocks)
 		table_cell(&p->table, "%.2f",
 			   cell->total_ns * (double)(UINT64_C(1) << cell->order));
@@ -140,71 +260,29 @@ static void json_row(struct pagealloc *p, const struct cell *cell)
 		report_text(row, "form", bench_form_name(cell->form));
 	if (p->options->pattern.nr > 1)
 		report_text(row, "pattern", bench_pattern_name(cell->pattern));
+	row_ratios(row, &p->all, cell);
 }
 
-/* All kinds of calls of one cell, measured in turns: single calls come first, bulk is compared. */
-static void run_cell(struct pagealloc *p, const struct cell *like)
+static void rows(struct pagealloc *p)
 {
-	struct cell cells[2];
-	unsigned int i, nr = p->options->calls.nr;
+	unsigned int i, calls = p->options->calls.nr;
 
-	for (i = 0; i < nr; i++) {
-		cells[i] = *like;
-		cells[i].calls = (enum calls)p->options->calls.value[i];
-	}
-	progress("%u of %u: order %u, batch %u", ++p->nr_done, p->nr_all, like->order, like->batch);
-	measure(cells, nr, p->options->runs);
-	for (i = 0; i < nr; i++) {
-		table_row(p, &cells[i], i ? cells[0].total_ns / cells[i].total_ns : 0);
-		json_row(p, &cells[i]);
+	for (i = 0; i < p->nr_cells; i++) {
+		const struct cell *cell = &p->cells[i], *first = &p->cells[i - i % calls];
+
+		table_row(p, cell, cell == first ? 0 : first->total_ns / cell->total_ns);
+		json_row(p, cell);
 	}
 }
 
-static uint64_t whole_blocks(const struct bench_options *options, uint64_t nr_pages,
-			     unsigned int order)
+/* What tells groups of rows apart, without what is usual. */
+static void name_group(const struct cell *cell, char *text, size_t bytes)
 {
-	return (nr_pages >> order) / options->threads;
-}
-
-/* Every order and batch of one instance, form and pattern. */
-static void run_batches(struct pagealloc *p, struct cell *like, uint64_t nr_pages)
-{
-	const struct bench_options *options = p->options;
-	unsigned int order, batch;
-
-	for (order = 0; order < options->order.nr; order++) {
-		like->order = options->order.value[order];
-		like->work = options->whole ? whole_blocks(options, nr_pages, like->order)
-					    : options->work;
-		for (batch = 0; batch < options->batch.nr; batch++) {
-			like->batch = options->batch.value[batch];
-			run_cell(p, like);
-		}
-	}
-}
-
-static void run_instance(struct pagealloc *p, uint32_t cache, uint32_t check, uint64_t nr_pages)
-{
-	const struct bench_options *options = p->options;
-	const struct instance_plan plan = { cache, check, nr_pages, true };
-	struct instance instance;
-	struct cell cell = {
-		.instance = &instance,
-		.workload = options->whole ? WORKLOAD_WHOLE : WORKLOAD_PAIRS,
-		.threads = options->threads,
-		.seed = options->seed,
-	};
-	unsigned int form, pattern;
-
-	instance_open(&instance, &plan);
-	for (form = 0; form < options->form.nr; form++) {
-		cell.form = (enum form)options->form.value[form];
-		for (pattern = 0; pattern < options->pattern.nr; pattern++) {
-			cell.pattern = (enum pattern)options->pattern.value[pattern];
-			run_batches(p, &cell, nr_pages);
-		}
-	}
-	instance_close(&instance);
+	snprintf(text, bytes, "cache %s, check %s, %s calls%s%s%s", row_cache_name(cell),
+		 row_check_name(cell), bench_calls_name(cell->calls),
+		 cell->form == FORM_PAGE ? "" : ", ",
+		 cell->form == FORM_PAGE ? "" : bench_form_name(cell->form),
+		 cell->pattern == PATTERN_INORDER ? "" : ", frees random");
 }
 
 static void print(const struct pagealloc *p, uint64_t nr_pages)
@@ -225,23 +303,31 @@ static void print(const struct pagealloc *p, uint64_t nr_pages)
 	       options->threads, options->threads == 1 ? "" : "s", mode);
 	printf("region of %s; medians of %u run%s", format_bytes(size, nr_pages << 12),
 	       options->runs, options->runs == 1 ? "" : "s");
-	if (!options->whole)
+	if (options->work && !options->whole)
 		printf(" of %s block%s each", format_count(work, options->work),
 		       format_plural(options->work));
+	else if (!options->whole)
+		printf(" of about %d ms each", SECTION_MS);
 	printf(", times per page of 4 KiB and thread\n\n");
 	table_print(&p->table, stdout, 0);
+	if (p->peers.nr && p->nr_instances) {
+		printf("\n");
+		compare_print(stdout, &p->all, name_group);
+	}
 }
 
-static void prepare(struct pagealloc *p, const struct machine *machine)
+static void prepare(struct pagealloc *p)
 {
 	const struct bench_options *options = p->options;
+	struct machine machine;
 
 	p->with_ratio = options->calls.nr > 1;
 	p->with_blocks = largest(&options->order) > 0;
-	p->nr_all = options->cache.nr * options->check.nr * options->form.nr * options->pattern.nr *
-		    options->order.nr * options->batch.nr;
-	p->report = report_new(bench_pagealloc.name, machine);
+	machine_look(&machine);
+	p->report = report_new(bench_pagealloc.name, &machine);
 	row_options(report_options(p->report), &bench_pagealloc, options);
+	row_libraries(report_options(p->report), &p->peers);
+	add_cells(p);
 	columns(p);
 }
 
@@ -249,24 +335,24 @@ static int run(const struct bench_options *given)
 {
 	struct bench_options options = *given;
 	struct pagealloc p = { .options = &options };
-	struct machine machine;
-	unsigned int cache, check;
 
 	choose_batches(&options);
 	options.nr_pages = region_pages(&options);
 	report_open(options.json);
-	machine_look(&machine);
-	prepare(&p, &machine);
-	for (cache = 0; cache < options.cache.nr; cache++) {
-		for (check = 0; check < options.check.nr; check++)
-			run_instance(&p, options.cache.value[cache], options.check.value[check],
-				     options.nr_pages);
-	}
+	peers_start(&p.peers, &options, options.nr_pages);
+	open_instances(&p);
+	prepare(&p);
+	measure_choose_work(p.cells, p.nr_cells, SECTION_MS);
+	measure_shown(p.cells, p.nr_cells, options.runs);
+	rows(&p);
 	progress_end();
 	if (row_table_wanted(&options))
 		print(&p, options.nr_pages);
+	close_instances(&p);
+	peers_stop(&p.peers);
 	row_finish(p.report, &options);
 	table_free(&p.table);
+	free(p.cells);
 	return EXIT_DONE;
 }
 
@@ -279,16 +365,22 @@ const struct bench bench_pagealloc = {
 		"times the time of a bulk call single calls take. Times are per page and thread:\n"
 		"a block of order 4 counts as 16 pages. The pages are not touched, so the region\n"
 		"is addresses only and may be larger than memory.\n"
+		"With --allocator others are measured beside Quire, compiled as a program that\n"
+		"uses them would be, with as many objects of 4 KiB as the region has pages (they\n"
+		"have order 0 alone). Each runs in its own process and sleeps while others have\n"
+		"their turn. The column 'vs' has the total of a row of Quire's as a multiple of\n"
+		"the other's, and lines below the table their geometric means over the batches.\n"
 		"With --whole a run allocates all of the region in batches (512 unless given),\n"
 		"and then frees all of it, in order or, with --pattern random, fully shuffled.",
 	.examples =
 		"  quire bench pagealloc --cache locked --check on,off --calls single,bulk\n"
+		"  quire bench pagealloc --allocator quire,rte_mempool --check on,off\n"
 		"  quire bench pagealloc --batch 64 --threads 2 --form pfn --json result.json\n"
 		"  quire bench pagealloc --whole --cache none --calls single,bulk --size 1G \\\n"
 		"      --pattern inorder,random\n",
-	.accepts = OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM | OPTION_PATTERN |
-		   OPTION_ORDER | OPTION_BATCH | OPTION_THREADS | OPTION_SIZE | OPTION_WHOLE |
-		   OPTION_WORK | OPTION_RUNS | OPTION_SEED | OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM |
+		   OPTION_PATTERN | OPTION_ORDER | OPTION_BATCH | OPTION_THREADS | OPTION_SIZE |
+		   OPTION_WHOLE | OPTION_WORK | OPTION_RUNS | OPTION_SEED | OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

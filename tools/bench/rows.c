@@ -8,9 +8,12 @@
 
 void row_identity(json_t *row, const struct cell *cell)
 {
-	report_text(row, "allocator", "quire");
-	report_text(row, "cache", quire_cache_name(cell->instance->info.cache));
-	report_text(row, "check", quire_check_name(cell->instance->info.check));
+	report_text(row, "allocator", bench_allocator_name(cell->allocator));
+	if (cell->peer)
+		report_member(row, "cache", json_null());
+	else
+		report_text(row, "cache", row_cache_name(cell));
+	report_text(row, "check", row_check_name(cell));
 	report_text(row, "calls", bench_calls_name(cell->calls));
 	report_count(row, "order", cell->order);
 }
@@ -23,6 +26,81 @@ void row_times(json_t *row, const struct cell *cell)
 	report_real(row, "free_ns", cell->free_ns);
 	report_real(row, "total_ns", cell->total_ns);
 	report_real(row, "spread_pct", cell->spread_pct);
+}
+
+const char *row_cache_name(const struct cell *cell)
+{
+	return cell->peer ? "-" : quire_cache_name(cell->instance->info.cache);
+}
+
+/* Peers do not check what they are given to free, or always do; either way it is not chosen. */
+const char *row_check_name(const struct cell *cell)
+{
+	return quire_check_name(cell->peer ? QUIRE_CHECK_OFF : cell->instance->info.check);
+}
+
+void row_ratios(json_t *row, const struct comparison *all, const struct cell *cell)
+{
+	const struct peers *peers = all->peers;
+	char name[64];
+	unsigned int i;
+
+	for (i = 0; i < peers->nr; i++) {
+		uint32_t allocator = peer_allocator(peers->peer[i]);
+		double ratio = compare_ratio(all, cell, allocator);
+
+		snprintf(name, sizeof(name), "ratio_%s", bench_allocator_name(allocator));
+		if (ratio > 0)
+			report_real(row, name, ratio);
+	}
+}
+
+void row_libraries(json_t *object, const struct peers *peers)
+{
+	json_t *libraries;
+	unsigned int i;
+
+	if (!peers->nr)
+		return;
+	libraries = json_object();
+	for (i = 0; i < peers->nr; i++)
+		report_text(libraries, bench_allocator_name(peer_allocator(peers->peer[i])),
+			    peer_library(peers->peer[i]));
+	report_member(object, "libraries", libraries);
+}
+
+void row_allocator_column(struct table *table, const struct comparison *all)
+{
+	if (all->peers->nr)
+		table_column(table, "allocator", "", COLUMN_WORD);
+}
+
+void row_allocator_cell(struct table *table, const struct comparison *all, const struct cell *cell)
+{
+	if (all->peers->nr)
+		table_cell(table, "%s", bench_allocator_name(cell->allocator));
+}
+
+void row_ratio_columns(struct table *table, const struct comparison *all)
+{
+	unsigned int i;
+
+	for (i = 0; i < all->peers->nr && all->with_quire; i++)
+		table_column(table, peer_versus(all->peers->peer[i]), "ratio", COLUMN_NUMBER);
+}
+
+void row_ratio_cells(struct table *table, const struct comparison *all, const struct cell *cell)
+{
+	unsigned int i;
+
+	for (i = 0; i < all->peers->nr && all->with_quire; i++) {
+		double ratio = compare_ratio(all, cell, peer_allocator(all->peers->peer[i]));
+
+		if (ratio > 0)
+			table_cell(table, "%.3f", ratio);
+		else
+			table_cell(table, "%s", "");
+	}
 }
 
 static json_t *list(const struct values *values, const char *(*name)(uint32_t value))
@@ -55,6 +133,8 @@ static void number_options(json_t *object, unsigned int accepts,
 		report_count(object, "rounds", options->rounds);
 	if (accepts & OPTION_RUNS)
 		report_count(object, "runs", options->runs);
+	if (accepts & OPTION_SECONDS)
+		report_real(object, "seconds", (double)options->milliseconds / 1000);
 	if (accepts & OPTION_SEED)
 		report_count(object, "seed", options->seed);
 }
@@ -67,6 +147,7 @@ void row_options(json_t *object, const struct bench *bench, const struct bench_o
 		const struct values *values;
 		const char *(*word)(uint32_t value);
 	} lists[] = {
+		{ OPTION_ALLOCATOR, "allocator", &options->allocator, bench_allocator_name },
 		{ OPTION_CACHE, "cache", &options->cache, quire_cache_name },
 		{ OPTION_CHECK, "check", &options->check, quire_check_name },
 		{ OPTION_CALLS, "calls", &options->calls, bench_calls_name },
@@ -75,6 +156,10 @@ void row_options(json_t *object, const struct bench *bench, const struct bench_o
 		{ OPTION_ORDER, "order", &options->order, NULL },
 		{ OPTION_BATCH, "batch", &options->batch, NULL },
 		{ OPTION_LEVEL, "level", &options->level, NULL },
+		{ OPTION_THREAD_LIST, "threads", &options->thread_list, NULL },
+		{ OPTION_PAIRS, "pairs", &options->pairs, NULL },
+		{ OPTION_VICTIM, "victim", &options->victim, bench_victim_name },
+		{ OPTION_RATE, "rate", &options->rate, NULL },
 	};
 	unsigned int i;
 

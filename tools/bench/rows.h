@@ -8,9 +8,14 @@
 
 #include "../table.h"
 #include "bench.h"
+#include "compare.h"
 #include "measure.h"
+#include "peer.h"
 
-/* Of a row that describes an instance and a workload, not yet its times. */
+/*
+ * Of a row that describes an instance and a workload, not yet its times. What only Quire has is
+ * null in a peer's row.
+ */
 void row_identity(json_t *row, const struct cell *cell);
 
 /* "batch", "threads", times and spread. */
@@ -24,6 +29,28 @@ bool row_table_wanted(const struct bench_options *options);
 
 /* Write the report where --json says, if it was given, and end it. */
 void row_finish(json_t *report, const struct bench_options *options);
+
+/*
+ * "ratio_NAME" for each peer that has a row like this one of Quire's: the row's total as a multiple
+ * of the peer's.
+ */
+void row_ratios(json_t *row, const struct comparison *all, const struct cell *cell);
+
+/* The peers' libraries, for "options". */
+void row_libraries(json_t *object, const struct peers *peers);
+
+/*
+ * Columns "allocator" and, with Quire among them, "vs NAME" of each peer, and their cells; nothing
+ * if there is no peer.
+ */
+void row_allocator_column(struct table *table, const struct comparison *all);
+void row_allocator_cell(struct table *table, const struct comparison *all, const struct cell *cell);
+void row_ratio_columns(struct table *table, const struct comparison *all);
+void row_ratio_cells(struct table *table, const struct comparison *all, const struct cell *cell);
+
+/* Names of a cell's cache and check for tables: "-" where a peer has none. */
+const char *row_cache_name(const struct cell *cell);
+const char *row_check_name(const struct cell *cell);
 
 /*
  * The table's columns and cells for the times; ratio is that of single calls to this, 0 for none.

@@ -4,26 +4,16 @@ import json
 import os
 import tempfile
 
+import reports
 from tap import Tap
 
 tap = Tap()
-ROW = ["allocator", "cache", "check", "calls", "order", "batch", "threads", "alloc_ns", "free_ns",
-       "total_ns", "spread_pct"]
+ROW = reports.IDENTITY + reports.TIMES
 QUICK = ["--runs", "2", "--work", "4096"]
 
 
 def report_of(name, *args):
-    result = tap.run("bench", name, *args, "--json", "-")
-    label = "%s %s" % (name, " ".join(args))
-    if not tap.check(result.returncode == 0, label + ": exit status 0", result.stderr):
-        tap.done()
-    tap.check(result.stderr == "", label + ": nothing on standard error", result.stderr)
-    report = json.loads(result.stdout)
-    tap.check(list(report) == ["schema", "benchmark", "machine", "options", "rows"],
-              label + ": the fields of a report", list(report))
-    tap.check(report["schema"] == 1 and report["benchmark"] == name, label + ": names itself")
-    tap.check(report["rows"], label + ": has rows")
-    return report
+    return reports.report_of(tap, name, *args)
 
 
 def check_times(row):
@@ -67,12 +57,6 @@ for row in report["rows"]:
     check_times(row)
 tap.check(report["options"]["whole"] is True and report["options"]["pages"] == 16384,
           "--whole: options")
-
-report = report_of("full", "--size", "64M", "--cache", "none", *QUICK)
-for row in report["rows"]:
-    tap.check(list(row) == ROW + ["full_pct", "pattern"], "full: fields of a row", list(row))
-    check_times(row)
-tap.check({row["full_pct"] for row in report["rows"]} == {50, 99}, "full: both levels")
 
 report = report_of("frag", "--size", "4G", "--rounds", "100", "--cache", "locked", "--threads", "2")
 rows = report["rows"]

@@ -3,10 +3,10 @@
 from tap import Tap
 
 tap = Tap()
+BENCHES = ["pagealloc", "repeat", "cross", "contend", "fill", "drain", "reach", "frag"]
 
 for words in (["--help"], ["info", "--help"], ["bench", "--help"], ["demo", "--help"],
-              ["bench", "pagealloc", "--help"], ["bench", "full", "--help"],
-              ["bench", "frag", "--help"]):
+              *(["bench", name, "--help"] for name in BENCHES)):
     name = " ".join(words)
     result = tap.run(*words)
     if "no benchmarks" in result.stderr:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `quire bench full`: what allocation costs when little is free. The region is filled to a level by
- * allocating all of it and freeing random pages, so what is free is scattered as widely as it can
- * be.
+ * `quire bench fill`: what allocation costs as a region fills up. A level is reached by allocating
+ * all of it and freeing random pages, so what is free is scattered as widely as it can be.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 
 enum { DEFAULT_PAGES = 1 << 18, DEFAULT_WORK = 1 << 17, BATCH = 64, FILL_BATCH = 512 };
 
-struct full {
+struct fill {
 	const struct bench_options *options;
 	json_t *report;
 	struct table table;
@@ -32,7 +31,7 @@ static void defaults(struct bench_options *options)
 {
 	options->calls = (struct values){ .value = { CALLS_SINGLE, CALLS_BULK }, .nr = 2 };
 	options->pattern = (struct values){ .value = { PATTERN_INORDER, PATTERN_RANDOM }, .nr = 2 };
-	options->level = (struct values){ .value = { 50, 99 }, .nr = 2 };
+	options->level = (struct values){ .value = { 10, 25, 50, 75, 90, 95, 99 }, .nr = 7 };
 	options->batch = values_one(BATCH);
 	options->nr_pages = DEFAULT_PAGES;
 	options->runs = 9;
@@ -78,7 +77,7 @@ static void check_room(const struct bench_options *options)
 }
 
 /* Hold all pages, in random order. */
-static size_t fill(const struct instance *instance, uint32_t *pool, size_t nr, struct rng *rng)
+static size_t hold_all(const struct instance *instance, uint32_t *pool, size_t nr, struct rng *rng)
 {
 	size_t held = 0, got;
 
@@ -98,7 +97,7 @@ static void release(const struct instance *instance, const uint32_t *pool, size_
 		fail("the library refused to take back pages that it had handed out");
 }
 
-static void columns(struct full *f)
+static void columns(struct fill *f)
 {
 	table_init(&f->table);
 	table_column(&f->table, "cache", "", COLUMN_WORD);
@@ -111,7 +110,7 @@ static void columns(struct full *f)
 	table_column(&f->table, "throughput", "Mpages/s", COLUMN_NUMBER);
 }
 
-static void add_row(struct full *f, const struct cell *cell, uint32_t level, double ratio)
+static void add_row(struct fill *f, const struct cell *cell, uint32_t level, double ratio)
 {
 	json_t *row = report_row(f->report);
 
@@ -129,7 +128,7 @@ static void add_row(struct full *f, const struct cell *cell, uint32_t level, dou
 	report_text(row, "pattern", bench_pattern_name(cell->pattern));
 }
 
-static void run_cell(struct full *f, const struct cell *like, uint32_t level)
+static void run_cell(struct fill *f, const struct cell *like, uint32_t level)
 {
 	struct cell cells[2];
 	unsigned int i, nr = f->options->calls.nr;
@@ -145,7 +144,7 @@ static void run_cell(struct full *f, const struct cell *like, uint32_t level)
 }
 
 /* Every pattern and batch at one level; pool holds level percent of the pages. */
-static void run_level(struct full *f, struct cell *cell, uint32_t level)
+static void run_level(struct fill *f, struct cell *cell, uint32_t level)
 {
 	const struct bench_options *options = f->options;
 	unsigned int pattern, batch;
@@ -160,7 +159,7 @@ static void run_level(struct full *f, struct cell *cell, uint32_t level)
 	}
 }
 
-static void run_instance(struct full *f, uint32_t cache, uint32_t check)
+static void run_instance(struct fill *f, uint32_t cache, uint32_t check)
 {
 	const struct bench_options *options = f->options;
 	const struct instance_plan plan = { cache, check, options->nr_pages, false };
@@ -179,7 +178,7 @@ static void run_instance(struct full *f, uint32_t cache, uint32_t check)
 	instance_open(&instance, &plan);
 	cell.pool = need_zeroed(nr, sizeof(*cell.pool));
 	for (level = 0; level < options->level.nr; level++) {
-		held = fill(&instance, cell.pool, nr, &rng);
+		held = hold_all(&instance, cell.pool, nr, &rng);
 		cell.nr_pool = nr * options->level.value[level] / 100;
 		if (held < cell.nr_pool)
 			fail("only %zu of %zu pages could be held", held, nr);
@@ -191,12 +190,12 @@ static void run_instance(struct full *f, uint32_t cache, uint32_t check)
 	instance_close(&instance);
 }
 
-static void print(const struct full *f)
+static void print(const struct fill *f)
 {
 	const struct bench_options *options = f->options;
 	char size[FORMAT_MAX], work[FORMAT_MAX];
 
-	printf("full: single pages of a region that is nearly full, what is free lies scattered\n"
+	printf("fill: pages of a region that is filled to a level, what is free lies scattered\n"
 	       "region of %s, %u thread%s, pfn form; medians of %u run%s of %s page%s each, times "
 	       "per page and thread\n\n",
 	       format_bytes(size, options->nr_pages << 12), options->threads,
@@ -207,15 +206,15 @@ static void print(const struct full *f)
 
 static int run(const struct bench_options *options)
 {
-	struct full f = { .options = options };
+	struct fill f = { .options = options };
 	struct machine machine;
 	unsigned int cache, check;
 
 	check_room(options);
 	report_open(options->json);
 	machine_look(&machine);
-	f.report = report_new(bench_full.name, &machine);
-	row_options(report_options(f.report), &bench_full, options);
+	f.report = report_new(bench_fill.name, &machine);
+	row_options(report_options(f.report), &bench_fill, options);
 	columns(&f);
 	f.nr_all = options->cache.nr * options->check.nr * options->level.nr * options->pattern.nr *
 		   options->batch.nr;
@@ -231,9 +230,9 @@ static int run(const struct bench_options *options)
 	return EXIT_DONE;
 }
 
-const struct bench bench_full = {
-	.name = "full",
-	.summary = "the cost of single pages when 50 % and 99 % of a region are held",
+const struct bench bench_fill = {
+	.name = "fill",
+	.summary = "the cost of pages when 10 to 99 % of a region are held",
 	.text = "Allocates the whole region and frees random pages of it until a level is\n"
 		"reached; what is free then lies scattered. At each level batches are freed and\n"
 		"allocated:\n"
@@ -241,8 +240,8 @@ const struct bench bench_full = {
 		"  --pattern random   random held pages are freed, and as many allocated\n"
 		"A cache serves most of both from its lists; with --cache none the second is\n"
 		"what the zone has to bear.",
-	.examples = "  quire bench full --cache none,locked\n"
-		    "  quire bench full --level 10,50,90,99 --pattern random --threads 2\n",
+	.examples = "  quire bench fill --cache none,locked\n"
+		    "  quire bench fill --level 50,99 --pattern random --threads 2\n",
 	.accepts = OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_PATTERN | OPTION_BATCH |
 		   OPTION_LEVEL | OPTION_THREADS | OPTION_SIZE | OPTION_WORK | OPTION_RUNS |
 		   OPTION_SEED | OPTION_JSON,
