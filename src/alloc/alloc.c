@@ -129,8 +129,12 @@ LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int orde
 
 LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint32_t pfn = qi_take_ready(q, gfp, order);
+	uint64_t popped = pop_unchecked(q, &q->ready.pfns, gfp, order);
+	uint32_t pfn;
 
+	if (popped < QP_LEFT)
+		return (uint32_t)popped;
+	pfn = qi_take_ready(q, gfp, order);
 	if (qp_unlikely(pfn == QI_NO_PFN))
 		(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
 	return pfn;
@@ -140,7 +144,13 @@ LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle,
 				    unsigned int order)
 {
 	uint64_t offset = QUIRE_NO_OFFSET;
+	uint32_t pfn;
 
+	if (handle.id == 1 && q->space.max_regions == 1) {
+		pfn = qi_take_ready(q, gfp, order);
+		if (qp_likely(pfn != QI_NO_PFN))
+			return qi_offset_of(&q->space, q->space.regions, pfn);
+	}
 	(void)alloc_offset(q, "quire_alloc_offset", handle, gfp, order, &offset);
 	return offset;
 }

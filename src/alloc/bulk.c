@@ -33,6 +33,48 @@ static uint32_t batch_of(size_t missing)
 	return missing < QI_SCRATCH ? (uint32_t)missing : QI_SCRATCH;
 }
 
+/* Pages taken go out to the caller; false: they may not any more, and have gone back. */
+static bool put_out(struct quire *q, struct qi_request *request, struct sink *sink, uint32_t n,
+		    const uint32_t *pfns)
+{
+	bool mapped = qi_request_check_mapped(q, request, sink->array) == 0;
+
+	for (uint32_t i = 0, some; i < n; i += some) {
+		some = batch_of(n - i);
+		if (!mapped) {
+			qi_untake(q, request->order, some, pfns + i);
+			continue;
+		}
+		qi_hand_out(q, request, some, pfns + i, 0);
+		sink_put(q, sink, some, pfns + i);
+	}
+	return mapped;
+}
+
+/*
+ * Hundreds of pages, when this CPU's list has not many: from the home zone, with one hold of its
+ * lock for hundreds. How many; short of n where the usual effort is to go on.
+ */
+LONG_WAY size_t bulk_many(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
+{
+	uint32_t pfns[QI_MANY];
+	size_t done = 0;
+	uint32_t got = QI_MANY;
+
+	if (request->order > 0 || request->only != NULL || q->front.kind == QI_FRONT_NONE)
+		return 0;
+	while (n - done >= QI_MANY / 2 && got >= QI_SCRATCH &&
+	       qi_front_mine(&q->front) < QI_SCRATCH) {
+		uint32_t want = n - done < QI_MANY ? (uint32_t)(n - done) : QI_MANY;
+
+		got = qi_front_take_many(&q->front, qi_may_wait(request->gfp), want, pfns);
+		if (!put_out(q, request, sink, got, pfns))
+			break;
+		done += got;
+	}
+	return done;
+}
+
 /* As many of n as can be had. */
 static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
 {
@@ -41,9 +83,14 @@ static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, s
 
 	while (done < n) {
 		uint32_t from_stash;
-		uint32_t want = batch_of(n - done);
-		uint32_t got = qi_take(q, request, want, pfns, &from_stash);
+		uint32_t want;
+		uint32_t got;
 
+		done += bulk_many(q, request, n - done, sink);
+		want = batch_of(n - done);
+		if (want == 0)
+			break;
+		got = qi_take(q, request, want, pfns, &from_stash);
 		if (qi_request_check_mapped(q, request, sink->array) != 0) {
 			qi_untake(q, request->order, got, pfns);
 			break;
@@ -120,7 +167,21 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 	return done;
 }
 
-/* How many of n pages the CPU's list has ready, where requests with these arguments may ask it. */
+/* A batch from the CPU's list, or where that is used up and a full one is wanted, from the depot. */
+static inline uint32_t take_batch(struct quire *q, uint32_t want, uint32_t *pfns)
+{
+	const struct qi_ready *ready = &q->ready;
+	uint32_t got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
+
+	if (qp_likely(got < QP_LEFT))
+		return got;
+	qi_front_left(&q->front, got);
+	if (got == QP_SHORT && want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
+		return qi_depot_get(q->front.depot, false, pfns);
+	return 0;
+}
+
+/* How many of n pages are ready, where requests with these arguments may have them so. */
 static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomic uint8_t *way,
 				quire_gfp gfp, unsigned int order, size_t n, void *slots)
 {
@@ -145,16 +206,34 @@ static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomi
 	}
 	while (done < n) {
 		uint32_t want = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-		uint32_t got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
+		uint32_t got = take_batch(q, want, pfns);
 
-		if (qp_unlikely(got >= QP_LEFT)) {
-			qi_front_left(&q->front, got);
+		if (qp_unlikely(got == 0))
 			break;
-		}
 		qi_ready_write(q, form, slots, done, got, pfns);
 		done += got;
 	}
 	return done;
+}
+
+/*
+ * One page that is ready, as a single call has it; false: nothing was done. Only where all pages
+ * are and stay alike: one region.
+ */
+static bool bulk_one_ready(struct quire *q, const struct qi_request *request,
+			   struct qi_array *array, const struct quire_region *handle)
+{
+	uint32_t pfn;
+
+	if (q->space.max_regions != 1 || qi_has_unmapped(q) || array->out.pages == NULL ||
+	    (handle != NULL && handle->id != 1))
+		return false;
+	pfn = qi_take_ready(q, request->gfp & ~QUIRE_ALL, request->order);
+	if (pfn == QI_NO_PFN)
+		return false;
+	array->region = q->space.regions;
+	qi_array_put(q, array, 0, 1, &pfn);
+	return true;
 }
 
 static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_array *array,
@@ -162,6 +241,8 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 {
 	struct sink sink = { .array = array };
 
+	if (array->n == 1 && bulk_one_ready(q, request, array, handle))
+		return 1;
 	if (qi_request_check(q, request, array, handle) != 0)
 		return 0;
 	if (qp_unlikely(array->n == 0)) {

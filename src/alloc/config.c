@@ -9,6 +9,7 @@ enum {
 	MAX_DEPOT = 4096,
 	DEFAULT_HIGH = 512,
 	DEFAULT_STASH = 16,
+	DEPOT_SHARE = 8, /* batches of the depot for each CPU */
 	LEAST_HIGH = 16, /* shorter lists are not worth a visit */
 	LIST_SHARE = 8, /* lists hold at most 1/8 of the pages, depots half as much */
 };
@@ -235,8 +236,9 @@ static int choose_reserves(struct qi_reporter *reporter, const char *call,
 	if (config->nr_depot == UINT32_MAX || config->high == 0)
 		config->nr_depot = 0;
 	else if (config->nr_depot == 0)
-		config->nr_depot = 2 * config->nr_cpus < MAX_DEPOT ? 2 * config->nr_cpus
-								   : MAX_DEPOT;
+		config->nr_depot = DEPOT_SHARE * config->nr_cpus < MAX_DEPOT
+					   ? DEPOT_SHARE * config->nr_cpus
+					   : MAX_DEPOT;
 	if (config->nr_depot > batches)
 		config->nr_depot = (uint32_t)batches;
 	return 0;
@@ -277,7 +279,9 @@ static void lay_out(struct qi_plan *plan)
 		layout->pcps = place(&end, config->nr_cpus * sizeof(struct qi_pcp), 2 * line);
 		layout->lists = place(&end, nr_lists * qi_list_bytes(config->high), 2 * line);
 	}
-	layout->depot = place(&end, (size_t)config->nr_depot * config->batch * sizeof(uint32_t), 4);
+	layout->depot = place(&end, sizeof(struct qi_depot), 2 * line);
+	layout->depot_slots =
+		place(&end, (size_t)config->nr_depot * config->batch * sizeof(uint32_t), line);
 	layout->total = end + 2 * line;
 }
 

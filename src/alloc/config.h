@@ -20,6 +20,7 @@ struct qi_layout {
 	size_t pcps;
 	size_t lists;
 	size_t depot;
+	size_t depot_slots;
 	size_t total; /* with slack for an unaligned buffer */
 };
 

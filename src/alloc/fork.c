@@ -21,12 +21,12 @@ static void before(struct qp_fork_link *link)
 	qi_front_hold(&q->front);
 	for (uint32_t zone = 0; zone < q->space.nr_zones; zone++)
 		qp_lock(&q->space.zones[zone].lock);
-	qp_lock(&q->front.depot.lock);
+	qi_depot_hold(q->front.depot);
 }
 
 static void unlock_all(struct quire *q)
 {
-	qp_unlock(&q->front.depot.lock);
+	qi_depot_let_go(q->front.depot);
 	for (uint32_t zone = q->space.nr_zones; zone > 0; zone--)
 		qi_zone_release(&q->space, &q->space.zones[zone - 1]);
 	qi_front_let_go(&q->front);

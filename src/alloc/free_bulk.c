@@ -92,15 +92,20 @@ LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint3
 	qi_front_give(&q->front, n, pfns);
 }
 
-/* Pages that are free by state go to this CPU's list. */
-static inline void push_ready(struct quire *q, uint32_t n, const uint32_t *pfns)
+/*
+ * Pages that are free by state go to this CPU's list, or where that is full and they are a full
+ * batch, to the depot; false: neither had room.
+ */
+static inline bool push_ready(struct quire *q, uint32_t n, const uint32_t *pfns)
 {
 	const struct qi_ready *ready = &q->ready;
-	uint32_t pushed;
+	uint32_t pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
 
-	pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
-	if (qp_unlikely(pushed >= QP_LEFT))
-		give_left(q, n, pfns, pushed);
+	if (qp_likely(pushed < QP_LEFT) || (pushed == QP_SHORT && n == q->front.depot->batch &&
+					    qi_depot_put(q->front.depot, pfns)))
+		return true;
+	give_left(q, n, pfns, pushed);
+	return pushed != QP_SHORT;
 }
 
 /* One page, without a batch in memory. */
@@ -120,6 +125,59 @@ static inline size_t free_one_ready(struct quire *q, enum qi_form form, const vo
 		give_left(q, 1, &left, pushed);
 	}
 	return 1;
+}
+
+/* Pages on their way to the zone: the run [start, start + n) of one pageblock. */
+struct run {
+	uint32_t start;
+	uint32_t n;
+};
+
+static void give_run(struct quire *q, struct run *run)
+{
+	if (run->n > 0)
+		qi_front_give_run(&q->front, run->start, run->n);
+	run->n = 0;
+}
+
+/* A batch that is free by state: more of the run, or the begin of another, or neither. */
+static void add_to_run(struct quire *q, struct run *run, uint32_t n, const uint32_t *pfns)
+{
+	if (n < QI_SCRATCH || pfns[n - 1] - pfns[0] != n - 1 || !qi_is_run(n, pfns) ||
+	    qi_block_of(pfns[0]) != qi_block_of(pfns[n - 1])) {
+		give_run(q, run);
+		if (n > 0)
+			qi_front_give(&q->front, n, pfns);
+		return;
+	}
+	if (run->n > 0 &&
+	    (pfns[0] != run->start + run->n || qi_block_of(pfns[0]) != qi_block_of(run->start)))
+		give_run(q, run);
+	if (run->n == 0)
+		run->start = pfns[0];
+	run->n += n;
+}
+
+/*
+ * The list is full and there is much to come: runs go to the zone, up to a pageblock at a hold of
+ * its lock. How many of the n pages from done on; not all if something is wrong.
+ */
+LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const void *slots,
+			  size_t done)
+{
+	uint32_t pfns[QI_SCRATCH];
+	struct run run = { 0 };
+	uint32_t got = QI_SCRATCH;
+
+	qi_transit_begin(q->front.home);
+	while (n - done >= QI_SCRATCH && got == QI_SCRATCH) {
+		got = qi_ready_read_many(q, form, slots, done, QI_SCRATCH, pfns);
+		add_to_run(q, &run, got, pfns);
+		done += got;
+	}
+	give_run(q, &run);
+	qi_transit_end(q->front.home, true);
+	return done;
 }
 
 /* How many of n pages the shortest way frees. */
@@ -143,8 +201,9 @@ static inline size_t free_ready(struct quire *q, enum qi_form form, size_t n, co
 			got = qi_ready_read_few(q, form, slots, done, some, pfns);
 		else
 			got = qi_ready_read_many(q, form, slots, done, some, pfns);
-		if (qp_likely(got > 0))
-			push_ready(q, got, pfns);
+		if (qp_likely(got > 0) && qp_unlikely(!push_ready(q, got, pfns)) &&
+		    n - done >= QI_UNIT_ITEMS)
+			return free_runs(q, form, n, slots, done + got);
 	}
 	return done;
 }

@@ -92,8 +92,9 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	front->list_bytes = qi_list_bytes(config->high);
 	front->space = &q->space;
 	front->home = &q->space.zones[0];
-	qi_depot_init(&front->depot, config->batch, config->nr_depot,
-		      (void *)(start + plan->layout.depot));
+	front->depot = (void *)(start + plan->layout.depot);
+	qi_depot_init(front->depot, config->batch, config->nr_depot,
+		      (void *)(start + plan->layout.depot_slots));
 	qi_front_init_lists(front, config->aids != 0);
 }
 

@@ -62,9 +62,9 @@ static void gather(const struct quire *q, struct quire_stats *stats)
 		add_zone(&q->space.zones[i], stats);
 	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
 		add_pcp(&front->pcps[cpu], stats);
-	stats->free_depot = qi_depot_count(&front->depot);
-	stats->depot_in = qi_count_get(&front->depot.nr_in);
-	stats->depot_out = qi_count_get(&front->depot.nr_out);
+	stats->free_depot = qi_depot_count(front->depot);
+	stats->depot_in = qi_depot_in(front->depot);
+	stats->depot_out = qi_depot_out(front->depot);
 	stats->drains = qi_count_get(&front->nr_drains);
 	stats->drained_pages = qi_count_get(&front->nr_drained_pages);
 	stats->free_pageblocks = whole_pageblocks(&q->space);

@@ -195,7 +195,7 @@ void qi_untake(struct quire *q, unsigned int order, uint32_t n, const uint32_t *
 
 uint64_t qi_count_free(const struct quire *q)
 {
-	uint64_t nr_free = qi_front_count_lists(&q->front) + qi_depot_count(&q->front.depot);
+	uint64_t nr_free = qi_front_count_lists(&q->front) + qi_depot_count(q->front.depot);
 
 	for (uint32_t i = 0; i < q->space.nr_zones; i++) {
 		const struct qi_zone *zone = &q->space.zones[i];

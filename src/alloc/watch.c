@@ -32,7 +32,7 @@ static uint64_t sum_of_arrivals(const struct quire *q)
 	}
 	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
 		sum += qi_pcp_pushes(&front->pcps[cpu]);
-	return sum + qi_count_get(&front->depot.nr_in);
+	return sum + qi_depot_in(front->depot);
 }
 
 bool qi_watch_moving(const struct quire *q)

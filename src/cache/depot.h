@@ -2,36 +2,49 @@
 /*
  * A depot of full batches: what one CPU's list has too much of, another's takes at one exchange a
  * batch, so a CPU that only frees feeds one that only allocates without either visiting the zone.
+ *
+ * A ring, entered at its two ends under two locks: who puts and who gets do not meet, and each end's
+ * line stays with the CPU that uses it. Batches go out in the order in which they came in.
  */
 #ifndef QI_CACHE_DEPOT_H
 #define QI_CACHE_DEPOT_H
 
 #include "core/zone.h"
 
+struct qi_depot_end {
+	_Alignas(2 * QP_CACHE_LINE) struct qp_lock lock;
+	uint32_t slot; /* of the next batch; protected by lock */
+	_Atomic uint64_t nr; /* batches that ever passed here; written under lock */
+	_Atomic uint64_t other_nr; /* the other end's, as last seen; written under lock */
+};
+
 struct qi_depot {
-	struct qp_lock lock;
 	uint32_t batch; /* pages of a full batch, <= QI_SCRATCH; constant */
 	uint32_t max; /* most batches; constant */
-	_Atomic uint32_t nr; /* batches; protected by lock, read without as a hint */
-	uint32_t *slots; /* max × batch pfns; protected by lock */
-	_Atomic uint64_t nr_in; /* pages; protected by lock */
-	_Atomic uint64_t nr_out;
+	uint32_t *slots; /* max × batch pfns: a batch is its putter's, then its getter's */
+	struct qi_depot_end put;
+	struct qi_depot_end get;
 };
 
 void qi_depot_init(struct qi_depot *depot, uint32_t batch, uint32_t max, uint32_t *slots);
 
-/* One full batch in, if there is room and the lock is free. Never waits. */
+/* One full batch in, if there is room and others leave the end in time. Does not wait. */
 bool qi_depot_put(struct qi_depot *depot, const uint32_t *pfns);
 
 /*
- * One full batch out: depot->batch, or 0 if it is empty (or locked, and the caller may not wait).
+ * One full batch out: depot->batch, or 0 if it is empty (or others do not leave the end in time, and
+ * the caller may not wait).
  */
 uint32_t qi_depot_get(struct qi_depot *depot, bool may_wait, uint32_t *pfns);
 
-static inline uint32_t qi_depot_count(const struct qi_depot *depot)
-{
-	return depot->batch *
-	       atomic_load_explicit((_Atomic uint32_t *)&depot->nr, memory_order_relaxed);
-}
+/* Pages in it. */
+uint32_t qi_depot_count(const struct qi_depot *depot);
+/* Pages that ever came in, and went out. */
+uint64_t qi_depot_in(const struct qi_depot *depot);
+uint64_t qi_depot_out(const struct qi_depot *depot);
+
+/* Nobody puts or gets in between. */
+void qi_depot_hold(struct qi_depot *depot);
+void qi_depot_let_go(struct qi_depot *depot);
 
 #endif /* QI_CACHE_DEPOT_H */

@@ -107,7 +107,7 @@ struct drain {
 
 static void dispose(struct drain *drain, uint32_t n, const uint32_t *pfns)
 {
-	struct qi_depot *depot = &drain->front->depot;
+	struct qi_depot *depot = drain->front->depot;
 	uint32_t mine = drain->want - drain->got < n ? drain->want - drain->got : n;
 
 	memcpy(drain->mine + drain->got, pfns, mine * sizeof(*pfns));
@@ -209,9 +209,9 @@ uint64_t qi_front_drain_depot(struct qi_front *front)
 	uint64_t moved = 0;
 	uint32_t n;
 
-	for (uint32_t left = qi_depot_count(&front->depot); left > 0; left -= n) {
+	for (uint32_t left = qi_depot_count(front->depot); left > 0; left -= n) {
 		qi_transit_begin(front->home);
-		n = qi_depot_get(&front->depot, true, scratch);
+		n = qi_depot_get(front->depot, true, scratch);
 		if (n > 0)
 			give_waiting(front, n, scratch);
 		qi_transit_end(front->home, n > 0);
@@ -230,7 +230,7 @@ static uint32_t claim_from_depot(struct qi_front *front, uint32_t want, uint32_t
 	uint32_t n;
 
 	qi_transit_begin(front->home);
-	n = qi_depot_get(&front->depot, true, scratch);
+	n = qi_depot_get(front->depot, true, scratch);
 	if (want > n)
 		want = n;
 	memcpy(pfns, scratch, want * sizeof(*pfns));

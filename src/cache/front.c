@@ -175,7 +175,7 @@ static void give_to_zone(struct qi_front *front, struct qi_zone *zone, uint32_t 
 /* Pages of the home zone that no list will take. */
 static void spill(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
-	if (n == front->depot.batch && qi_depot_put(&front->depot, pfns))
+	if (n == front->depot->batch && qi_depot_put(front->depot, pfns))
 		return;
 	give_to_zone(front, front->home, n, pfns);
 }
@@ -184,7 +184,7 @@ static void spill(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 
 static uint32_t fetch(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
 {
-	uint32_t n = qi_depot_get(&front->depot, may_wait, pfns);
+	uint32_t n = qi_depot_get(front->depot, may_wait, pfns);
 
 	if (n > 0)
 		return n;
@@ -233,6 +233,8 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 	if (pcp == NULL)
 		return take_from_zone(front, may_wait, want, pfns);
 	got = pop(front, pcp, may_wait, want, pfns);
+	if (want - got == QI_SCRATCH) /* the list would get none of a batch */
+		got = fetch(front, may_wait, want, pfns);
 	if (got < want)
 		got += refill(front, pcp, may_wait, want - got, pfns + got);
 	if (got < want)
@@ -268,7 +270,10 @@ static void overflow(struct qi_front *front, struct qi_pcp *pcp)
 	qi_count_shared(&pcp->nr_overflow_pages, moved);
 }
 
-/* Make room and push again: by a longer list, or else by an overflow. */
+/*
+ * Make room and push again: by a longer list, or else by an overflow. A full batch needs none: it
+ * goes on to the depot or the zone as it is.
+ */
 static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint32_t n,
 				const uint32_t *pfns)
 {
@@ -276,7 +281,7 @@ static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint
 
 	qi_pcp_overflow_begin(pcp, &front->adapt);
 	pushed = push(front, pcp, n, pfns);
-	if (pushed != PUSH_FULL)
+	if (pushed != PUSH_FULL || n == front->depot->batch)
 		return pushed;
 	overflow(front, pcp);
 	return push(front, pcp, n, pfns);
@@ -318,6 +323,39 @@ void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 		else
 			give_to_zone(front, zone, end - i, pfns + i);
 	}
+}
+
+uint32_t qi_front_take_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+{
+	uint32_t got;
+
+	if (!qi_zone_enter(front->space, front->home, may_wait))
+		return 0;
+	got = qi_zone_take_many_locked(front->space, front->home, want, pfns);
+	qi_zone_unlock(front->space, front->home);
+	return got;
+}
+
+static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
+{
+	uint32_t pfns[QI_SCRATCH];
+
+	for (uint32_t some; n > 0; pfn += some, n -= some) {
+		some = n < QI_SCRATCH ? n : QI_SCRATCH;
+		for (uint32_t i = 0; i < some; i++)
+			pfns[i] = pfn + i;
+		qi_zone_defer(front->space, front->home, some, pfns);
+	}
+}
+
+void qi_front_give_run(struct qi_front *front, uint32_t pfn, uint32_t n)
+{
+	if (!qi_zone_try(front->space, front->home)) {
+		defer_run(front, pfn, n);
+		return;
+	}
+	qi_zone_give_run_locked(front->space, front->home, pfn, n);
+	qi_zone_unlock(front->space, front->home);
 }
 
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order)

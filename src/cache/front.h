@@ -42,8 +42,8 @@ struct qi_front {
 	size_t list_bytes; /* from one list to the next */
 	struct qi_space *space;
 	struct qi_zone *home;
+	struct qi_depot *depot;
 	/* each with protection of its own */
-	struct qi_depot depot;
 	_Atomic uint64_t nr_drains;
 	_Atomic uint64_t nr_drained_pages;
 };
@@ -62,6 +62,14 @@ static inline struct qi_pcp *qi_front_my_pcp(const struct qi_front *front)
 	if (qp_unlikely(cpu >= front->nr_cpus))
 		return NULL;
 	return &front->pcps[cpu];
+}
+
+/* Pages in this CPU's lists, a hint. */
+static inline uint32_t qi_front_mine(const struct qi_front *front)
+{
+	const struct qi_pcp *pcp = front->high > 0 ? qi_front_my_pcp(front) : NULL;
+
+	return pcp != NULL ? qi_pcp_count(pcp) : 0;
 }
 
 /* A section left with nothing done: make this thread known, and count. */
@@ -146,6 +154,13 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 
 /* Give n (<= QI_SCRATCH) pages of any zones. They are free by state. Never waits, never fails. */
 void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns);
+
+/*
+ * For those who move hundreds of pages, past the lists: up to want (<= QI_MANY) pages of the home
+ * zone; and n pages from pfn on of one pageblock of it, which are free by state.
+ */
+uint32_t qi_front_take_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
+void qi_front_give_run(struct qi_front *front, uint32_t pfn, uint32_t n);
 
 /* A block of any order straight to its zone, or deferred. */
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order);

@@ -91,15 +91,16 @@ static uint32_t choose_block(struct qi_space *space, struct qi_zone *zone, unsig
 	return block;
 }
 
-uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
-			     uint32_t *pfns)
+/* From as many pageblocks as it takes to have least pages, and from at most this many to have want. */
+static uint32_t take_from_blocks(struct qi_space *space, struct qi_zone *zone, uint32_t least,
+				 uint32_t want, uint32_t most_blocks, uint32_t *pfns)
 {
 	uint64_t available = free_now(zone);
 	uint32_t got = 0;
 
 	if (want > available)
 		want = (uint32_t)available;
-	while (got < want) {
+	for (uint32_t i = 0; got < want && (got < least || i < most_blocks); i++) {
 		uint32_t block = choose_block(space, zone, 0, want - got);
 
 		if (block == QI_NO_UNIT)
@@ -110,6 +111,20 @@ uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint3
 	set_free(zone, available - got);
 	qi_count(&zone->nr_taken, got);
 	return got;
+}
+
+uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+			     uint32_t *pfns)
+{
+	return take_from_blocks(space, zone, want, want, 0, pfns);
+}
+
+uint32_t qi_zone_take_many_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+				  uint32_t *pfns)
+{
+	enum { MOST_BLOCKS = 16 };
+
+	return take_from_blocks(space, zone, QI_SCRATCH, want, MOST_BLOCKS, pfns);
 }
 
 /* A pageblock that has just become whole goes up one level. */
@@ -209,6 +224,15 @@ void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t 
 {
 	for (uint32_t i = 0; i < n;)
 		i += give_to_block(space, zone, n - i, pfns + i);
+	set_free(zone, free_now(zone) + n);
+	qi_count(&zone->nr_given, n);
+}
+
+void qi_zone_give_run_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn, uint32_t n)
+{
+	uint32_t block = qi_block_of(pfn);
+
+	file_block(space, zone, block, qi_level_add(&space->blocks, block, qi_item_of(pfn), n));
 	set_free(zone, free_now(zone) + n);
 	qi_count(&zone->nr_given, n);
 }

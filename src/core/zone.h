@@ -24,6 +24,7 @@
 
 enum {
 	QI_SCRATCH = 64, /* pfns; one word of a bitmap, one line of states */
+	QI_MANY = 512, /* pfns that a request for hundreds of pages has in hand: a pageblock */
 	QI_MAX_STASH = 64,
 	/*
 	 * Attempts at a zone's lock by those who may not wait, a moment apart: about as long as
@@ -102,6 +103,15 @@ uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint3
 			     uint32_t *pfns);
 void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t n,
 			 const uint32_t *pfns);
+
+/*
+ * The same by hundreds, at one hold of the lock: take up to want (<= QI_MANY), fewer where pages are
+ * scattered, so that the hold stays short; give n pages from pfn on, of one pageblock.
+ */
+uint32_t qi_zone_take_many_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+				  uint32_t *pfns);
+void qi_zone_give_run_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
+			     uint32_t n);
 
 /* A block of any order, or QI_NO_PFN; and back. */
 uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone,

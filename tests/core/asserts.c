@@ -66,7 +66,7 @@ static void wait_for_own_list(struct quire *q)
 
 static void wait_out_of_order(struct quire *q)
 {
-	qp_lock(&q->front.depot.lock);
+	qp_lock(&q->front.depot->put.lock);
 	qp_lock(&q->space.zones[0].lock);
 }
 

@@ -52,11 +52,11 @@ static void test_a_batch_came_into_the_depot(const struct qt_param *param)
 
 	open_instance(&t, param, 64);
 	front = &t.q->front;
-	if (front->depot.max > 0) { /* else there is none: the cache has no lists */
-		assert_int_equal(qi_front_take(front, true, front->depot.batch, pfns),
-				 front->depot.batch);
+	if (front->depot->max > 0) { /* else there is none: the cache has no lists */
+		assert_int_equal(qi_front_take(front, true, front->depot->batch, pfns),
+				 front->depot->batch);
 		qi_watch_begin(t.q, &watch);
-		assert_true(qi_depot_put(&front->depot, pfns));
+		assert_true(qi_depot_put(front->depot, pfns));
 		assert_true(qi_watch_again(t.q, &watch));
 	}
 	qt_end(&t);

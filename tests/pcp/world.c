@@ -89,7 +89,7 @@ struct world *world_begin(const struct standing *standing)
 	stepper_set_cpu(1);
 	assert_false(atomic_load(&w->fell_short));
 	assert_int_equal(qi_pcp_count(world_pcp(w)), standing->listed);
-	assert_int_equal(qi_depot_count(&w->q->front.depot), standing->in_depot * WORLD_BATCH);
+	assert_int_equal(qi_depot_count(w->q->front.depot), standing->in_depot * WORLD_BATCH);
 	return w;
 }
 
@@ -163,7 +163,8 @@ bool world_zone_locked(const struct world *w)
 {
 	const struct qi_front *front = &w->q->front;
 
-	return held(&front->home->lock) || held(&front->depot.lock);
+	return held(&front->home->lock) || held(&front->depot->put.lock) ||
+	       held(&front->depot->get.lock);
 }
 
 bool world_locked(const struct world *w)
