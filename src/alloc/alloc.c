@@ -82,12 +82,6 @@ static int refuse_null(const struct quire *q, const char *call, const char *name
 	return qi_refuse(q, call, -QUIRE_EINVAL, "%s is NULL; pass where the result goes", name);
 }
 
-/*
- * The long ways, kept out of line, so that the shortest ones need no stack frame. A page may still
- * be ready there: in a list behind a lock, or in an instance of several regions.
- */
-#define LONG_WAY static __attribute__((noinline))
-
 /* A page was ready, but not every region is mapped any more. */
 static void put_ready_back(struct quire *q, uint32_t pfn)
 {
@@ -109,7 +103,11 @@ static inline uint64_t pop_unchecked(struct quire *q, const _Atomic uint8_t *way
 	return pfn;
 }
 
-LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
+/*
+ * The long ways. A page may still be ready there: unchecked, in a list behind a lock, or in an
+ * instance of several regions.
+ */
+QI_LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
 	uint64_t popped = pop_unchecked(q, &q->ready.pages, gfp, order);
 	void *page = NULL;
@@ -127,7 +125,7 @@ LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int orde
 	return page;
 }
 
-LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
+QI_LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
 	uint64_t popped = pop_unchecked(q, &q->ready.pfns, gfp, order);
 	uint32_t pfn;
@@ -140,8 +138,8 @@ LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int or
 	return pfn;
 }
 
-LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle, quire_gfp gfp,
-				    unsigned int order)
+QI_LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle, quire_gfp gfp,
+				       unsigned int order)
 {
 	uint64_t offset = QUIRE_NO_OFFSET;
 	uint32_t pfn;
@@ -156,19 +154,19 @@ LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region handle,
 }
 
 /* The section left with nothing done. */
-LONG_WAY void *alloc_page_left(struct quire *q, uint32_t why)
+QI_LONG_WAY void *alloc_page_left(struct quire *q, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	return alloc_page_long(q, 0, 0);
 }
 
-LONG_WAY uint32_t alloc_pfn_left(struct quire *q, uint32_t why)
+QI_LONG_WAY uint32_t alloc_pfn_left(struct quire *q, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	return alloc_pfn_long(q, 0, 0);
 }
 
-LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region handle, uint32_t why)
+QI_LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region handle, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	return alloc_offset_long(q, handle, 0, 0);

@@ -7,9 +7,6 @@
 #include "alloc/ready_bulk.h"
 #include "alloc/request.h"
 
-/* Kept out of line, so that the shortest ways need no more than a batch of stack. */
-#define LONG_WAY static __attribute__((noinline))
-
 struct sink {
 	struct qi_array *array;
 	size_t slot; /* next one to be looked at */
@@ -55,7 +52,8 @@ static bool put_out(struct quire *q, struct qi_request *request, struct sink *si
  * Hundreds of pages, when this CPU's list has not many: from the home zone, with one hold of its
  * lock for hundreds. How many; short of n where the usual effort is to go on.
  */
-LONG_WAY size_t bulk_many(struct quire *q, struct qi_request *request, size_t n, struct sink *sink)
+QI_LONG_WAY size_t bulk_many(struct quire *q, struct qi_request *request, size_t n,
+			     struct sink *sink)
 {
 	uint32_t pfns[QI_MANY];
 	size_t done = 0;
@@ -253,8 +251,8 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 	return bulk(q, request, array->n, &sink);
 }
 
-LONG_WAY size_t alloc_bulk_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
-				void **pages, size_t done)
+QI_LONG_WAY size_t alloc_bulk_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
+				   void **pages, size_t done)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk", .gfp = gfp, .order = order };
 	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
@@ -270,8 +268,8 @@ size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size
 	return qp_likely(done == n && n > 0) ? n : alloc_bulk_long(q, gfp, order, n, pages, done);
 }
 
-LONG_WAY size_t alloc_bulk_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
-				    uint32_t *pfns, size_t done)
+QI_LONG_WAY size_t alloc_bulk_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
+				       uint32_t *pfns, size_t done)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
 	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
@@ -289,8 +287,9 @@ size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, 
 					     : alloc_bulk_pfn_long(q, gfp, order, n, pfns, done);
 }
 
-LONG_WAY size_t alloc_bulk_offset_long(struct quire *q, struct quire_region handle, quire_gfp gfp,
-				       unsigned int order, size_t n, uint64_t *offsets, size_t done)
+QI_LONG_WAY size_t alloc_bulk_offset_long(struct quire *q, struct quire_region handle,
+					  quire_gfp gfp, unsigned int order, size_t n,
+					  uint64_t *offsets, size_t done)
 {
 	struct qi_request request = { .call = "quire_alloc_bulk_offset",
 				      .gfp = gfp,

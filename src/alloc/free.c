@@ -51,10 +51,7 @@ static int release(struct quire *q, const char *call, uint32_t pfn, uint64_t add
 	return 0;
 }
 
-/* Kept out of line, so that the shortest ways need no stack frame. */
-#define LONG_WAY static __attribute__((noinline))
-
-LONG_WAY int free_page(struct quire *q, const char *call, void *address, bool round)
+QI_LONG_WAY int free_page(struct quire *q, const char *call, void *address, bool round)
 {
 	int error;
 	uint32_t pfn;
@@ -68,7 +65,7 @@ LONG_WAY int free_page(struct quire *q, const char *call, void *address, bool ro
 }
 
 /* Free by state, but its CPU's list did not take it. */
-LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
+QI_LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, 1, &pfn);
@@ -76,7 +73,7 @@ LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 }
 
 /* Unchecked, the short way is here: it is enough that the address is a page's. */
-LONG_WAY int free_exactly(struct quire *q, void *page)
+QI_LONG_WAY int free_exactly(struct quire *q, void *page)
 {
 	const struct qi_ready *ready = &q->ready;
 	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
@@ -109,7 +106,7 @@ int quire_free_round(struct quire *q, void *address)
 	return free_page(q, "quire_free_round", address, true);
 }
 
-LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
+QI_LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
 {
 	if (qp_unlikely(!qi_alive(q)))
 		return qi_refuse_dead(q, "quire_free_pfn");
@@ -161,7 +158,7 @@ static int free_offset(struct quire *q, const char *call, struct quire_region ha
 	return release(q, call, pfn, offset);
 }
 
-LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle, uint64_t offset)
+QI_LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle, uint64_t offset)
 {
 	return free_offset(q, "quire_free_offset", handle, offset, false);
 }

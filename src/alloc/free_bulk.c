@@ -3,9 +3,6 @@
 #include "alloc/ready_bulk.h"
 #include "alloc/release.h"
 
-/* Kept out of line, so that the shortest ways need no more than a batch of stack. */
-#define LONG_WAY static __attribute__((noinline))
-
 /*
  * Whether n pfns can be accepted together: pages of an instance with one region, whose states are
  * bytes to be compared. Unchecked, with only pages of order 0 held, it is enough that each is a page.
@@ -86,7 +83,7 @@ static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns
 }
 
 /* Free by state, but the CPU's list did not take them. */
-LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
+QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
 {
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, n, pfns);
@@ -162,8 +159,8 @@ static void add_to_run(struct quire *q, struct run *run, uint32_t n, const uint3
  * The list is full and there is much to come: runs go to the zone, up to a pageblock at a hold of
  * its lock. How many of the n pages from done on; not all if something is wrong.
  */
-LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const void *slots,
-			  size_t done)
+QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const void *slots,
+			     size_t done)
 {
 	uint32_t pfns[QI_SCRATCH];
 	struct run run = { 0 };
@@ -232,7 +229,7 @@ static size_t free_bulk(struct quire *q, const char *call, const struct qi_array
 	return freed;
 }
 
-LONG_WAY size_t free_bulk_long(struct quire *q, size_t n, void *const *pages, size_t done)
+QI_LONG_WAY size_t free_bulk_long(struct quire *q, size_t n, void *const *pages, size_t done)
 {
 	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
 
@@ -254,7 +251,7 @@ size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
 	return free_bulk(q, "quire_free_bulk_round", &array, true);
 }
 
-LONG_WAY size_t free_bulk_pfn_long(struct quire *q, size_t n, const uint32_t *pfns, size_t done)
+QI_LONG_WAY size_t free_bulk_pfn_long(struct quire *q, size_t n, const uint32_t *pfns, size_t done)
 {
 	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
 

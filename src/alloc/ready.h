@@ -11,6 +11,9 @@
 
 #include <quire/types.h>
 
+/* Kept out of line, so that the shortest ways need no stack frame, or none beyond a batch. */
+#define QI_LONG_WAY static __attribute__((noinline))
+
 /*
  * Constant once set, with two exceptions: owner, set anew in a child that inherits; and what
  * depends on the region, set when it is added.

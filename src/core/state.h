@@ -96,12 +96,6 @@ enum {
 	QI_OCTET = 8,
 };
 
-/* Whether the pfns, a run, are octets and nothing else. */
-static inline bool qi_run_is_octets(uint32_t n, const uint32_t *pfns)
-{
-	return ((pfns[0] | n) & (QI_OCTET - 1)) == 0;
-}
-
 typedef uint64_t __attribute__((may_alias)) qi_state_word;
 
 static inline qi_state_word *qi_state_word_of(qi_state *state, uint32_t pfn)
@@ -112,16 +106,6 @@ static inline qi_state_word *qi_state_word_of(qi_state *state, uint32_t pfn)
 static inline uint64_t qi_state_eight_times(uint8_t value)
 {
 	return value * UINT64_C(0x0101010101010101);
-}
-
-static inline bool qi_state_octets_are(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
-{
-	uint64_t differ = 0;
-
-	for (uint32_t i = 0; i < n; i += QI_OCTET)
-		differ |= __atomic_load_n(qi_state_word_of(state, pfn + i), __ATOMIC_RELAXED) ^
-			  qi_state_eight_times(value);
-	return differ == 0;
 }
 
 static inline void qi_state_set_octets(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)

@@ -61,8 +61,9 @@ if tap.check(len(tap.helpers) == 2, "the helpers are given"):
 if whole["cache"]["name"] == "pcp":
     one_list, two_lists = (rows_of("--cache", name, "--bytes", "4G", "--cpus", "2")["rows"][0]
                            for name in ("locked", "pcp"))
-    tap.check(1.8 * one_list["list_bytes"] < two_lists["list_bytes"],
-              "lists of pcp are twice those of locked", one_list, two_lists)
+    # Records and depot, which both have, are in the number too.
+    tap.check(1.5 * one_list["list_bytes"] < two_lists["list_bytes"],
+              "pcp has two lists where locked has one", one_list, two_lists)
 
 # What pcp needs, and which cache that leaves.
 pcp = whole["cache"]["pcp"]
