@@ -98,7 +98,11 @@ enum quire_cache {
 	QUIRE_CACHE_DEFAULT = 0, /* the best one that the machine offers */
 	QUIRE_CACHE_NONE = 1, /* every request at the zone's lock */
 	QUIRE_CACHE_LOCKED = 2, /* per-CPU lists, each behind a lock that is only tried */
-	QUIRE_CACHE_PCP = 3, /* per-CPU lists in restartable sequences, without lock or atomic */
+	/*
+	 * Per-CPU lists in restartable sequences, without lock or atomic. The default where they can be
+	 * had: x86-64 and aarch64 on Linux with rseq and membarrier.
+	 */
+	QUIRE_CACHE_PCP = 3,
 	QUIRE_CACHE_MAGAZINE = 4, /* a few magazines behind spin locks (not in this version) */
 };
 
@@ -119,11 +123,15 @@ enum quire_check {
 /*
  * QUIRE_CACHE_LOCKED: lists belong to normal context alone; requests with QUIRE_ATOMIC or
  * QUIRE_NOWAIT, and those between quire_handler_enter() and quire_handler_exit(), go to the zone.
+ * Other caches ignore it.
  */
 #define QUIRE_CONFIG_NOIRQ (UINT32_C(1) << 1)
 /* The buffer given to quire_init() is all zero bytes: it need not be cleared. */
 #define QUIRE_CONFIG_ZEROED (UINT32_C(1) << 2)
-/* The port offers no CPU numbers, or one list should serve all threads: everybody uses list 0. */
+/*
+ * The port offers no CPU numbers, or one list should serve all threads: everybody uses list 0. Not
+ * with QUIRE_CACHE_PCP.
+ */
 #define QUIRE_CONFIG_ONE_LIST (UINT32_C(1) << 3)
 
 /*
@@ -289,7 +297,7 @@ struct quire_stats {
 	uint64_t deferred; /* freed while a lock was held; the next holder takes them up */
 	uint64_t free_pageblocks; /* wholly free blocks of 512 pages, part of free_zone */
 	/* events since creation, in pages where not said otherwise */
-	uint64_t list_pops; /* handed out by lists */
+	uint64_t list_pops; /* handed out by lists; these two count modulo 2^46 a list */
 	uint64_t list_pushes; /* put into lists by frees and refills */
 	uint64_t refills; /* refills of a list (times) */
 	uint64_t refill_pages;
@@ -310,7 +318,7 @@ struct quire_stats {
 	uint64_t failures; /* requests that got less than they asked for (times) */
 	uint64_t bad_frees; /* frees refused (pages) */
 	uint64_t bad_calls; /* calls refused (times) */
-	uint64_t aborts; /* requests interrupted in a section, which began again (times) */
+	uint64_t aborts; /* sections interrupted, and begun again (times) */
 };
 
 /* One CPU's list. */
@@ -321,8 +329,8 @@ struct quire_cpu_stats {
 	uint32_t batch;
 	uint64_t pops; /* pages handed out */
 	uint64_t pushes; /* pages put in */
-	uint64_t busy; /* times a request found it locked */
-	uint64_t aborts; /* times a request for it was interrupted in a section, and began again */
+	uint64_t busy; /* QUIRE_CACHE_LOCKED: times a request found it locked */
+	uint64_t aborts; /* QUIRE_CACHE_PCP: sections interrupted, and begun again (times) */
 };
 
 #ifdef __cplusplus

@@ -40,9 +40,10 @@ size_t quire_drain(struct quire *q, int cpu, size_t keep)
 int quire_cpu_isolate(struct quire *q, int cpu, int isolate)
 {
 	(void)cpu;
-	return qi_refuse(q, "quire_cpu_isolate", -QUIRE_EOPNOTSUPP,
-			 "%s CPUs is not in this version; drains wait for a list's user instead",
-			 isolate != 0 ? "isolating" : "restoring");
+	return qi_refuse(
+		q, "quire_cpu_isolate", -QUIRE_EOPNOTSUPP,
+		"%s CPUs is not in this version; drains interrupt a CPU for some microseconds (pcp) or wait for a list (locked)",
+		isolate != 0 ? "isolating" : "restoring");
 }
 
 void quire_handler_enter(void)

@@ -175,6 +175,7 @@ static void events_text(struct qi_text *text, const struct quire_stats *stats)
 	line(text, "failures", stats->failures, "times");
 	line(text, "bad frees", stats->bad_frees, "pages");
 	line(text, "bad calls", stats->bad_calls, "times");
+	line(text, "aborts", stats->aborts, "times");
 }
 
 size_t quire_stats_text(const struct quire *q, char *buffer, size_t bytes)

@@ -22,7 +22,7 @@ static void set(_Atomic uint32_t *hint, uint32_t value)
 
 void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	set(&pcp->refill, adapt->batch);
+	set(&pcp->refill, adapt->batch / 2); /* the first one doubles, too */
 	set(&pcp->turn, QI_TURN_NONE);
 }
 

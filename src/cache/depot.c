@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/depot.h"
+#include "cache/list.h"
 
 static void init_end(struct qi_depot_end *end)
 {
@@ -84,7 +85,7 @@ bool qi_depot_put(struct qi_depot *depot, const uint32_t *pfns)
 		return false;
 	room = may_pass_locked(end, &depot->get, depot->max);
 	if (room) {
-		memcpy(&depot->slots[end->slot * depot->batch], pfns, depot->batch * sizeof(*pfns));
+		qi_copy_slots(&depot->slots[end->slot * depot->batch], pfns, depot->batch);
 		pass_locked(depot, end);
 	}
 	qp_unlock(&end->lock);
@@ -100,7 +101,7 @@ uint32_t qi_depot_get(struct qi_depot *depot, bool may_wait, uint32_t *pfns)
 		return 0;
 	some = may_pass_locked(end, &depot->put, 0);
 	if (some) {
-		memcpy(pfns, &depot->slots[end->slot * depot->batch], depot->batch * sizeof(*pfns));
+		qi_copy_slots(pfns, &depot->slots[end->slot * depot->batch], depot->batch);
 		pass_locked(depot, end);
 	}
 	qp_unlock(&end->lock);

@@ -254,18 +254,16 @@ static void overflow(struct qi_front *front, struct qi_pcp *pcp)
 	uint32_t high = qi_list_high(qi_pcp_live(pcp));
 	uint64_t moved = 0;
 
+	qi_transit_begin(front->home);
 	while (moved < high && qi_header_count(qi_header(qi_pcp_live(pcp))) > high / 2) {
-		uint32_t n;
+		uint32_t n = pop(front, pcp, false, front->adapt.batch, scratch);
 
-		qi_transit_begin(front->home);
-		n = pop(front, pcp, false, front->adapt.batch, scratch);
-		if (n > 0)
-			spill(front, n, scratch);
-		qi_transit_end(front->home, n > 0);
 		if (n == 0)
 			break;
+		spill(front, n, scratch);
 		moved += n;
 	}
+	qi_transit_end(front->home, moved > 0);
 	qi_count_shared(&pcp->nr_overflows, 1);
 	qi_count_shared(&pcp->nr_overflow_pages, moved);
 }

@@ -39,7 +39,7 @@ uint32_t qi_list_pop_locked(struct qp_list *list, uint32_t keep, uint32_t want, 
 	if (count <= keep)
 		return 0;
 	n = want < count - keep ? want : count - keep;
-	memcpy(pfns, &list->slots[count - n], n * sizeof(*pfns));
+	qi_copy_slots(pfns, &list->slots[count - n], n);
 	qi_list_commit(list, header + n * QP_POPPED_ONE);
 	return n;
 }
@@ -51,7 +51,7 @@ bool qi_list_push_locked(struct qp_list *list, uint32_t n, const uint32_t *pfns)
 
 	if (count + n > qi_list_high(list))
 		return false;
-	memcpy(&list->slots[count], pfns, n * sizeof(*pfns));
+	qi_copy_slots(&list->slots[count], pfns, n);
 	qi_list_commit(list, header + n * QP_PUSHED_ONE);
 	return true;
 }

@@ -13,6 +13,23 @@
 
 _Static_assert((int)QI_SCRATCH == (int)QP_BATCH_MAX, "a section moves one scratch");
 
+/*
+ * Copy pfns from or to slots that threads share by turns. Never a call of the library's memcpy(),
+ * which a race detector in the user's program would see without seeing what orders the turns.
+ */
+static inline void qi_copy_slots(uint32_t *restrict to, const uint32_t *restrict from, uint32_t n)
+{
+	enum { WIDE = 16 };
+	uint32_t i = 0;
+
+	for (; n - i >= WIDE; i += WIDE)
+		__builtin_memcpy(to + i, from + i, WIDE * sizeof(*to));
+	for (; i < n; i++) {
+		to[i] = from[i];
+		__asm__("" : "+r"(i)); /* or the compiler would make a call of this loop */
+	}
+}
+
 /* Limits of a list as they are opened. */
 struct qi_limits {
 	uint32_t high;
@@ -29,14 +46,19 @@ static inline uint32_t qi_header_count(uint64_t header)
 	return (uint32_t)(header & QP_COUNT_MASK);
 }
 
+/* Both modulo 2^46, as ops wraps. */
 static inline uint64_t qi_header_pushes(uint64_t header)
 {
-	return ((header >> QP_OPS_SHIFT) + qi_header_count(header)) / 2;
+	uint64_t ops = header >> QP_OPS_SHIFT;
+
+	return ((ops + qi_header_count(header)) & (UINT64_MAX >> QP_OPS_SHIFT)) / 2;
 }
 
 static inline uint64_t qi_header_pops(uint64_t header)
 {
-	return ((header >> QP_OPS_SHIFT) - qi_header_count(header)) / 2;
+	uint64_t ops = header >> QP_OPS_SHIFT;
+
+	return ((ops - qi_header_count(header)) & (UINT64_MAX >> QP_OPS_SHIFT)) / 2;
 }
 
 static inline uint32_t qi_list_high(const struct qp_list *list)

@@ -169,19 +169,6 @@ static void set_items(struct qi_bits *bits, uint32_t n, const uint32_t *pfns)
 		qi_bits_set_one(bits, qi_item_of(pfns[i]));
 }
 
-/* Pages of one block, many: whole runs where they are some, in stretches of eight. */
-static void set_many(struct qi_bits *bits, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t start = run_start(n, pfns);
-
-	if (start != QI_NO_PFN) {
-		qi_bits_set(bits, qi_item_of(start), n);
-		return;
-	}
-	for (uint32_t i = 0; i < n; i += QI_OCTET)
-		set_items(bits, n - i < QI_OCTET ? n - i : QI_OCTET, pfns + i);
-}
-
 /* How many of the leading pfns lie in one pageblock. */
 static uint32_t in_one_block(uint32_t n, const uint32_t *pfns)
 {
@@ -193,28 +180,44 @@ static uint32_t in_one_block(uint32_t n, const uint32_t *pfns)
 	return i;
 }
 
+/* The most frequent batch is one run of one pageblock; false: it is not. */
+static bool give_one_run(struct qi_space *space, struct qi_zone *zone, uint32_t n,
+			 const uint32_t *pfns)
+{
+	uint32_t start = run_start(n, pfns);
+	uint32_t block = qi_block_of(start);
+
+	if (start == QI_NO_PFN || qi_block_of(start + n - 1) != block)
+		return false;
+	file_block(space, zone, block, qi_level_add(&space->blocks, block, qi_item_of(start), n));
+	return true;
+}
+
 /*
  * The leading pfns that lie in one pageblock: set their bits, file it once; how many. Few pages
- * ask what they merge with; for many, the largest block is looked for once.
+ * ask what they merge with; for many, which may be runs in stretches of eight, the largest block is
+ * looked for once.
  */
 static uint32_t give_to_block(struct qi_space *space, struct qi_zone *zone, uint32_t n,
 			      const uint32_t *pfns)
 {
 	enum { FEW = 4 };
 	uint32_t block = qi_block_of(pfns[0]);
-	struct qi_bits *bits = &space->blocks.bits[block];
 	unsigned int merged = 0;
 
+	if (n >= FEW && give_one_run(space, zone, n, pfns))
+		return n;
 	n = in_one_block(n, pfns);
 	for (uint32_t i = 0; n < FEW && i < n; i++) {
 		unsigned int order = qi_level_add(&space->blocks, block, qi_item_of(pfns[i]), 1);
 
 		merged = order > merged ? order : merged;
 	}
-	if (n >= FEW) {
-		set_many(bits, n, pfns);
+	for (uint32_t i = 0; n >= FEW && i < n; i += QI_OCTET)
+		set_items(&space->blocks.bits[block], n - i < QI_OCTET ? n - i : QI_OCTET,
+			  pfns + i);
+	if (n >= FEW)
 		merged = qi_level_added(&space->blocks, block, n);
-	}
 	file_block(space, zone, block, merged);
 	return n;
 }

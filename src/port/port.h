@@ -18,10 +18,10 @@
  *	void qp_pause(void)		a moment's wait, tens of cycles, for a loop that tries again
  *	unsigned qp_cpu(void)		the CPU this thread runs on, or ran on just now; any number if unknown
  *
- * Inline, known from machine.h and the rest from sections.h of the processor (doc/sections.md): restartable sections on the
- * live list of the CPU that the thread runs on, for threads that are known. pcps is the first of
- * *nr_cpus records (lists.h). A result from QP_LEFT on says why nothing was done; the others are what
- * was asked for. Safe in a handler.
+ * Inline, the first from machine.h, the others from sections.h of the processor (doc/sections.md):
+ * restartable sections on the live list of the CPU that the thread runs on, for threads that are
+ * known. pcps is the first of *nr_cpus records (lists.h). A result from QP_LEFT on says why nothing
+ * was done; the others are what was asked for. Safe in a handler.
  *
  *	qp_section_known(process)	whether this thread may use them, and is of that process
  *	qp_pop_one(pcps, nr_cpus)	a page above the low mark
