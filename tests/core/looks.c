@@ -101,6 +101,41 @@ static void moment(void)
 	nanosleep(&pause, NULL);
 }
 
+/* Has the lists while the test goes on, which takes other locks meanwhile: so a thread of its own. */
+struct holder {
+	struct quire *q;
+	pthread_barrier_t barrier;
+};
+
+static void *hold(void *argument)
+{
+	struct holder *holder = argument;
+
+	qi_front_hold(&holder->q->front);
+	pthread_barrier_wait(&holder->barrier);
+	pthread_barrier_wait(&holder->barrier);
+	qi_front_let_go(&holder->q->front);
+	return NULL;
+}
+
+static pthread_t begin_hold(struct holder *holder, struct quire *q)
+{
+	pthread_t thread;
+
+	holder->q = q;
+	assert_int_equal(pthread_barrier_init(&holder->barrier, NULL, 2), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold, holder), 0);
+	pthread_barrier_wait(&holder->barrier);
+	return thread;
+}
+
+static void end_hold(struct holder *holder, pthread_t thread)
+{
+	pthread_barrier_wait(&holder->barrier);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&holder->barrier);
+}
+
 /*
  * One page is free, in the only list, and the looker waits for that list. Meanwhile another page becomes
  * free behind its back, and only then is the first one taken.
@@ -110,8 +145,9 @@ static void check_look(const struct qt_param *param, void (*bring)(struct qt *t,
 	static uint32_t pfns[NR_PAGES];
 	struct looker l = { .pfn = QUIRE_NO_PFN };
 	uint32_t popped;
+	struct holder holder;
 	struct qp_list *list;
-	pthread_t thread;
+	pthread_t thread, holding;
 	struct qt t;
 
 	open_instance(&t, param, 1);
@@ -119,7 +155,7 @@ static void check_look(const struct qt_param *param, void (*bring)(struct qt *t,
 	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, NR_PAGES, pfns), NR_PAGES);
 	if (t.q->front.high > 0 && (param->cache->cache != QUIRE_CACHE_PCP || qt_nr_cpus() > 1)) {
 		list = qi_pcp_live(&t.q->front.pcps[0]);
-		qi_front_hold(&t.q->front);
+		holding = begin_hold(&holder, t.q);
 		qi_state_set(t.q->space.state, pfns[0], QI_STATE_FREE);
 		assert_true(qi_list_push_one_locked(list, pfns[0]));
 		assert_int_equal(pthread_create(&thread, NULL, look, &l), 0);
@@ -128,7 +164,7 @@ static void check_look(const struct qt_param *param, void (*bring)(struct qt *t,
 		assert_int_equal(qi_list_pop_locked(list, 0, 1, &popped), 1);
 		assert_int_equal(popped, pfns[0]);
 		qi_state_set(t.q->space.state, pfns[0], QI_STATE_HELD);
-		qi_front_let_go(&t.q->front);
+		end_hold(&holder, holding);
 		pthread_join(thread, NULL);
 		qt_assert_ok(l.err);
 		if (l.pfn != pfns[1])
