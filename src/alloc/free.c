@@ -38,8 +38,7 @@ static inline bool release_ready(struct quire *q, uint32_t pfn)
 	return true;
 }
 
-/* Free one page or block that the caller named by address. */
-static int release(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
+int qi_release(struct quire *q, const char *call, uint32_t pfn, uint64_t address)
 {
 	if (qp_unlikely(!qi_pfn_known(&q->space, pfn)))
 		return qi_refuse_free(q, call, pfn, address);
@@ -61,7 +60,7 @@ QI_LONG_WAY int free_page(struct quire *q, const char *call, void *address, bool
 	pfn = qi_page_at(q, call, address, round, &error);
 	if (qp_unlikely(pfn == QI_NO_PFN))
 		return error;
-	return release(q, call, pfn, (uint64_t)(uintptr_t)address);
+	return qi_release(q, call, pfn, (uint64_t)(uintptr_t)address);
 }
 
 /* Free by state, but its CPU's list did not take it. */
@@ -112,7 +111,7 @@ QI_LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
 		return qi_refuse_dead(q, "quire_free_pfn");
 	if (qp_unlikely(pfn == QUIRE_NO_PFN))
 		return 0;
-	return release(q, "quire_free_pfn", pfn, pfn);
+	return qi_release(q, "quire_free_pfn", pfn, pfn);
 }
 
 int quire_free_pfn(struct quire *q, uint32_t pfn)
@@ -155,7 +154,7 @@ static int free_offset(struct quire *q, const char *call, struct quire_region ha
 	pfn = qi_offset_at(q, call, region, offset, round, &error);
 	if (qp_unlikely(pfn == QI_NO_PFN))
 		return error;
-	return release(q, call, pfn, offset);
+	return qi_release(q, call, pfn, offset);
 }
 
 QI_LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle, uint64_t offset)

@@ -73,8 +73,12 @@ static uint32_t accept_batch(struct quire *q, struct batch *batch, uint32_t *pfn
 /* How many of a batch were freed; its pfns, holes among them, are used up. */
 static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
 {
-	uint32_t kept = accept_batch(q, batch, pfns);
+	uint32_t kept;
 
+	if (batch->n == 1 && pfns[0] != QI_NO_PFN)
+		return qi_release(q, batch->call, pfns[0],
+				  qi_array_address(batch->array, batch->slot)) == 0;
+	kept = accept_batch(q, batch, pfns);
 	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
 		qi_release_block(q, pfns[i], 0);
 	if (qp_likely(q->aids == 0) && kept > 0)

@@ -37,6 +37,9 @@ void qi_release_block(struct quire *q, uint32_t pfn, unsigned int order);
  */
 int qi_release_other(struct quire *q, const char *call, uint32_t pfn, uint64_t address);
 
+/* Free one page or block that the caller named by address: 0 or an error, reported. */
+int qi_release(struct quire *q, const char *call, uint32_t pfn, uint64_t address);
+
 /* The region of an offset form, or NULL with *error set and reported. */
 const struct qi_region *qi_free_region(const struct quire *q, const char *call,
 				       struct quire_region handle, int *error);
