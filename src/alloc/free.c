@@ -5,8 +5,8 @@
 void qi_release_block(struct quire *q, uint32_t pfn, unsigned int order)
 {
 	if (q->aids != 0 && qi_region_of_page(&q->space, pfn)->addr != NULL)
-		qp_aid_freed(q->aids, qi_page_of(&q->space, pfn),
-			     (size_t)qi_page_bytes(q) << order);
+		qp_aid_freed(q->aids, qi_page_of(&q->space, pfn), (size_t)qi_page_bytes(q) << order,
+			     (size_t)qi_page_bytes(q));
 	if (order == 0) {
 		qi_front_give(&q->front, 1, &pfn);
 		return;

@@ -23,7 +23,8 @@ static void show_aids(const struct quire *q, unsigned int order, uint32_t n, con
 	for (uint32_t i = 0; i < n; i++)
 		if (qi_region_of_page(&q->space, pfns[i])->addr != NULL)
 			qp_aid_allocated(q->aids, qi_page_of(&q->space, pfns[i]),
-					 (size_t)qi_page_bytes(q) << order);
+					 (size_t)qi_page_bytes(q) << order,
+					 (size_t)qi_page_bytes(q));
 }
 
 void qi_hand_out(struct quire *q, const struct qi_request *request, uint32_t n,

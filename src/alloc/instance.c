@@ -259,7 +259,7 @@ static void unpoison_regions(const struct quire *q)
 	for (uint32_t i = 0; q->aids != 0 && i < nr; i++)
 		if (q->space.regions[i].addr != NULL)
 			qp_aid_kept(q->aids, q->space.regions[i].addr,
-				    (size_t)q->space.regions[i].bytes);
+				    (size_t)q->space.regions[i].bytes, (size_t)qi_page_bytes(q));
 }
 
 int quire_destroy(struct quire *q)

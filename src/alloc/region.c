@@ -181,7 +181,8 @@ static uint32_t add_placed(struct quire *q, const struct qi_region *placed)
 	if (region->addr == NULL)
 		atomic_fetch_add_explicit(&q->nr_unmapped, 1, memory_order_relaxed);
 	else
-		qp_aid_freed(q->aids, region->addr, (size_t)region->bytes);
+		qp_aid_freed(q->aids, region->addr, (size_t)region->bytes,
+			     (size_t)qi_page_bytes(q));
 	qi_transit_begin(zone);
 	id = qi_space_publish(&q->space);
 	make_ready(q, region);

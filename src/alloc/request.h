@@ -43,7 +43,7 @@ struct qi_watch {
 
 enum {
 	QI_PATIENCE = 1000, /* yields while nothing changes; then whoever moves pages was stopped */
-	QI_MOST_LOOKS_FOR_PAGE = 10000, /* any page will do: others took it each time */
+	QI_MOST_LOOKS_FOR_PAGE = 10000, /* any page, or any of a region: others took it each time */
 	QI_MOST_LOOKS_FOR_BLOCK = 16, /* neighbours are needed: arrivals need not bring them */
 	QI_MOST_LOOKS_FOR_RANGE = 1000, /* given pages are needed, and each arrival may be one */
 };
@@ -55,8 +55,7 @@ bool qi_watch_again(const struct quire *q, struct qi_watch *watch);
 
 static inline unsigned int qi_most_looks(const struct qi_request *request)
 {
-	return request->order == 0 && request->only == NULL ? QI_MOST_LOOKS_FOR_PAGE
-							    : QI_MOST_LOOKS_FOR_BLOCK;
+	return request->order == 0 ? QI_MOST_LOOKS_FOR_PAGE : QI_MOST_LOOKS_FOR_BLOCK;
 }
 
 /*

@@ -68,10 +68,12 @@ static uint32_t take_range(struct quire *q, struct qi_zone *zone, uint32_t pfn, 
 
 /* Reserved pages are the program's own; those no longer reserved are nobody's. */
 static void show_aids(const struct quire *q, const struct qi_region *region, uint32_t pfn,
-		      uint32_t nr_pages, void (*show)(uint32_t aids, void *memory, size_t bytes))
+		      uint32_t nr_pages,
+		      void (*show)(uint32_t aids, void *memory, size_t bytes, size_t page_bytes))
 {
 	if (q->aids != 0 && region->addr != NULL)
-		show(q->aids, qi_page_of(&q->space, pfn), (size_t)nr_pages << q->space.page_shift);
+		show(q->aids, qi_page_of(&q->space, pfn), (size_t)nr_pages << q->space.page_shift,
+		     (size_t)qi_page_bytes(q));
 }
 
 /*

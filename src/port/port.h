@@ -140,10 +140,10 @@ void qp_fork_unregister(struct qp_fork_link *link);
 /*
  * Tell checking tools (QUIRE_AID_*) that memory has been given to a caller, contents undefined;
  * that it is the program's own, with its contents (reserved, or no longer registered); or taken
- * back.
+ * back. page_bytes: the parts that may pass to different hands later on.
  */
-void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes);
-void qp_aid_kept(uint32_t aids, void *memory, size_t bytes);
-void qp_aid_freed(uint32_t aids, void *memory, size_t bytes);
+void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes, size_t page_bytes);
+void qp_aid_kept(uint32_t aids, void *memory, size_t bytes, size_t page_bytes);
+void qp_aid_freed(uint32_t aids, void *memory, size_t bytes, size_t page_bytes);
 
 #endif /* QI_PORT_H */

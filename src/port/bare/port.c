@@ -140,22 +140,25 @@ void qp_fork_unregister(struct qp_fork_link *link)
 }
 
 /* No checking tools. */
-void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes)
+void qp_aid_allocated(uint32_t aids, void *memory, size_t bytes, size_t page_bytes)
 {
+	(void)page_bytes;
 	(void)aids;
 	(void)memory;
 	(void)bytes;
 }
 
-void qp_aid_kept(uint32_t aids, void *memory, size_t bytes)
+void qp_aid_kept(uint32_t aids, void *memory, size_t bytes, size_t page_bytes)
 {
+	(void)page_bytes;
 	(void)aids;
 	(void)memory;
 	(void)bytes;
 }
 
-void qp_aid_freed(uint32_t aids, void *memory, size_t bytes)
+void qp_aid_freed(uint32_t aids, void *memory, size_t bytes, size_t page_bytes)
 {
+	(void)page_bytes;
 	(void)aids;
 	(void)memory;
 	(void)bytes;
