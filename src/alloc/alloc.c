@@ -115,7 +115,7 @@ QI_LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int o
 
 	if (popped < QP_LEFT)
 		return (void *)qi_ready_page(&q->ready, popped);
-	pfn = qi_take_ready(q, gfp, order);
+	pfn = qi_has_unmapped(q) ? QI_NO_PFN : qi_take_ready(q, gfp, order);
 	if (qp_likely(pfn != QI_NO_PFN)) {
 		if (qp_likely(!qi_has_unmapped(q)))
 			return qi_page_of(&q->space, pfn);

@@ -59,10 +59,13 @@ static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
 	pcp->unfenced = true;
 }
 
-/* Whether a drain of the pages that are in the lists now has become ours to make. */
+/*
+ * Whether a drain of the pages that are in the lists now has become ours to make. Read by a locked
+ * instruction: what this thread has pushed is seen by whoever begins a drain after that.
+ */
 static bool begin_drain(struct qi_pcp *pcp)
 {
-	uint32_t begun = atomic_load_explicit(&pcp->drains_begun, memory_order_acquire);
+	uint32_t begun = atomic_fetch_add(&pcp->drains_begun, 0);
 
 	(void)qp_lock(&pcp->drain_lock);
 	if (atomic_load_explicit(&pcp->drains_begun, memory_order_relaxed) != begun &&
@@ -70,7 +73,7 @@ static bool begin_drain(struct qi_pcp *pcp)
 		qp_unlock(&pcp->drain_lock);
 		return false;
 	}
-	atomic_store_explicit(&pcp->drains_begun, begun + 1, memory_order_release);
+	atomic_fetch_add(&pcp->drains_begun, 1);
 	return true;
 }
 

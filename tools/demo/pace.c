@@ -10,7 +10,27 @@
 enum { RUNS = 7, WORK = 1 << 15, NR_BATCHES = 3, NR_CALLS = 2, NR_CACHES = 2 };
 
 static const uint32_t batches[NR_BATCHES] = { 1, 64, 512 };
-static const uint32_t caches[NR_CACHES] = { QUIRE_CACHE_LOCKED, QUIRE_CACHE_NONE };
+
+static void ignore(void *context, const struct quire_report *report)
+{
+	(void)context;
+	(void)report;
+}
+
+/* The cache that a program gets here, and the one that has no lists, to compare. */
+static void choose_caches(uint32_t caches[NR_CACHES])
+{
+	struct quire_config config;
+	size_t bytes;
+
+	quire_config_init(&config);
+	config.max_pages = QUIRE_PAGEBLOCK_PAGES;
+	config.require = QUIRE_CACHE_PCP;
+	config.report = ignore;
+	caches[0] = quire_metadata_size(&config, &bytes) == 0 ? QUIRE_CACHE_PCP
+							      : QUIRE_CACHE_LOCKED;
+	caches[1] = QUIRE_CACHE_NONE;
+}
 
 /* All cells of one cache: batches, and for each of them single calls, then bulk. */
 static void run_cache(const struct demo *demo, uint32_t cache, struct cell *cells)
@@ -43,7 +63,7 @@ static void run_cache(const struct demo *demo, uint32_t cache, struct cell *cell
 	instance_close(&instance);
 }
 
-static void columns(struct table *table)
+static void columns(struct table *table, const uint32_t caches[NR_CACHES])
 {
 	unsigned int cache;
 
@@ -77,14 +97,16 @@ bool demo_pace(const struct demo *demo)
 {
 	struct cell cells[NR_CACHES][NR_BATCHES * NR_CALLS];
 	struct table table;
+	uint32_t caches[NR_CACHES];
 	unsigned int cache, calls, batch;
 	bool held = true;
 
+	choose_caches(caches);
 	printf("\n2. Nanoseconds a page, one thread, with the cache '%s' and with '%s'\n",
 	       quire_cache_name(caches[0]), quire_cache_name(caches[1]));
 	for (cache = 0; cache < NR_CACHES; cache++)
 		run_cache(demo, caches[cache], cells[cache]);
-	columns(&table);
+	columns(&table, caches);
 	for (calls = 0; calls < NR_CALLS; calls++) {
 		for (batch = 0; batch < NR_BATCHES; batch++)
 			table_row(&table, cells, calls, batch);
