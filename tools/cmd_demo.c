@@ -85,7 +85,7 @@ static void parse(struct demo *demo, int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
 		if (option == ':' || option == '?')
-			parse_refuse(option, argv[optind - 1]);
+			parse_refuse(option, argv, table);
 		set_option(demo, option);
 	}
 	if (optind < argc)

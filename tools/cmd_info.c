@@ -139,7 +139,7 @@ static void parse(struct info_options *options, int argc, char **argv)
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
 		if (option == ':' || option == '?')
-			parse_refuse(option, argv[optind - 1]);
+			parse_refuse(option, argv, table);
 		set_option(options, option, argc, argv);
 	}
 	if (optind < argc)
@@ -187,8 +187,8 @@ static struct quire_info ask(const struct info_options *options, uint64_t pages,
 	int error = quire_create(&config, &q);
 
 	if (error == -QUIRE_EOPNOTSUPP)
-		fail("the cache '%s' is not to be had on this machine or in this version (%s)",
-		     quire_cache_name(options->cache), quire_strerror(error));
+		fail("the cache '%s' cannot be had here; the library says why above",
+		     quire_cache_name(options->cache));
 	if (error)
 		fail("no instance for %llu page%s and %u CPU%s: %s", (unsigned long long)pages,
 		     format_plural(pages), cpus, format_plural(cpus), quire_strerror(error));

@@ -55,14 +55,20 @@ const char *format_short(char text[FORMAT_MAX], uint64_t number)
 
 const char *format_limit(char text[FORMAT_MAX], uint64_t bytes)
 {
+	char number[FORMAT_MAX];
 	uint64_t unit = 1;
+	size_t digits;
 
 	while (bytes / 1024 >= unit)
 		unit *= 1024;
 	/* Two decimals of the unit say it all. */
 	if (bytes % unit * 100 % unit == 0)
 		return format_bytes(text, bytes);
-	return format_short(text, bytes);
+	format_short(number, bytes);
+	digits = strspn(number, "0123456789");
+	snprintf(text, FORMAT_MAX, "%.*s %s%s", (int)digits, number, number + digits,
+		 number[digits] ? "iB" : "B");
+	return text;
 }
 
 const char *format_plural(uint64_t nr)

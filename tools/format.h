@@ -14,7 +14,7 @@ const char *format_count(char text[FORMAT_MAX], uint64_t count);
 /* 1073741824 as "1 GiB", 1536 as "1.5 KiB". */
 const char *format_bytes(char text[FORMAT_MAX], uint64_t bytes);
 
-/* The same where that is exact, else as options take it ("16776960M"): a limit is no estimate. */
+/* The same where that is exact, else in a unit that is ("16776960 MiB"): a limit is no estimate. */
 const char *format_limit(char text[FORMAT_MAX], uint64_t bytes);
 
 /* What makes a plural of a word: "s", or "" for 1. */

@@ -19,9 +19,9 @@ static void create(struct instance *instance, const struct instance_plan *plan)
 	config.aids = 0; /* the pages are not touched, and telling a sanitizer would be measured */
 	error = quire_create(&config, &instance->q);
 	if (error == -QUIRE_EOPNOTSUPP)
-		fail("the cache '%s' is not to be had on this machine or in this version (%s); "
-		     "see 'quire info'",
-		     quire_cache_name(plan->cache), quire_strerror(error));
+		fail("the cache '%s' cannot be had here; the library says why above, and 'quire "
+		     "info' what this machine has",
+		     quire_cache_name(plan->cache));
 	if (error)
 		fail("no instance for %llu pages: %s", (unsigned long long)plan->nr_pages,
 		     quire_strerror(error));

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,14 +233,74 @@ const char *parse_json(int argc, char **argv)
 	return file ? file : "-";
 }
 
-void parse_refuse(int result, const char *argument)
+/* How many names of the table begin with the first length characters of name, and which. */
+static unsigned int list_names(const struct option *table, const char *name, size_t length,
+			       char text[TEXT_MAX])
 {
+	unsigned int nr = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (; table->name; table++) {
+		if (strncmp(table->name, name, length) != 0)
+			continue;
+		if (used < TEXT_MAX)
+			used += (size_t)snprintf(text + used, TEXT_MAX - used, "%s--%s",
+						 nr ? ", " : "", table->name);
+		nr++;
+	}
+	return nr;
+}
+
+/* An option that begins with "--", whole or in part, with or without a value. */
+static _Noreturn void refuse_long(const char *argument, const struct option *table)
+{
+	size_t length = strcspn(argument + 2, "=");
+	char names[TEXT_MAX];
+	unsigned int nr = length ? list_names(table, argument + 2, length, names) : 0;
+
+	if (nr > 1)
+		fail_usage("'%s' is short for several options: %s; write out the one that is meant",
+			   argument, names);
+	if (nr == 1)
+		fail_usage("'%s': the option %s takes no value; leave the value out", argument,
+			   names);
+	list_names(table, "", 0, names);
+	fail_usage("'%.*s' is not an option here; there are %s", (int)length + 2, argument, names);
+}
+
+/*
+ * getopt_long() leaves in optopt the letter of an option that has one letter, and 0 for a long one
+ * that it does not know; for one with a value too much, the value that the table has for it.
+ */
+static bool is_long(const char *argument, const struct option *table)
+{
+	size_t length;
+
+	if (!optopt)
+		return true;
+	if (strncmp(argument, "--", 2) != 0)
+		return false;
+	length = strcspn(argument + 2, "=");
+	for (; table->name; table++) {
+		if (table->val == optopt && table->has_arg == no_argument && argument[2 + length] &&
+		    strncmp(table->name, argument + 2, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+void parse_refuse(int result, char **argv, const struct option *table)
+{
+	const char *argument = argv[optind - 1];
+	char names[TEXT_MAX];
+
 	if (result == ':')
 		fail_usage("the option '%s' needs a value", argument);
-	fail_usage(
-		"'%s' is not an option here, is short for several, or has a value that it does not "
-		"take",
-		argument);
+	if (is_long(argument, table))
+		refuse_long(argument, table);
+	list_names(table, "", 0, names);
+	fail_usage("'-%c' is not an option here; there are %s", optopt, names);
 }
 
 struct values values_one(uint32_t value)

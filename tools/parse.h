@@ -6,6 +6,7 @@
 #ifndef TOOL_PARSE_H
 #define TOOL_PARSE_H
 
+#include <getopt.h>
 #include <stdint.h>
 
 enum { VALUES_MAX = 32 };
@@ -43,8 +44,8 @@ void parse_words(const char *option, const char *text, const struct word *words,
  */
 const char *parse_json(int argc, char **argv);
 
-/* getopt_long() gave ':' or '?' for this argument: say which of its complaints it is. */
-_Noreturn void parse_refuse(int result, const char *argument);
+/* getopt_long() gave ':' or '?': say which of its complaints about which argument it is. */
+_Noreturn void parse_refuse(int result, char **argv, const struct option *table);
 
 /* A list of the one value; a list's values in ascending order. */
 struct values values_one(uint32_t value);

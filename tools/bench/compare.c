@@ -53,17 +53,13 @@ static void group_add(struct group *group, const struct cell *cell, double ratio
 	}
 }
 
-static void group_print(FILE *out, const struct group *group, const char *name,
-			const char *allocator)
+static void group_print(FILE *out, const struct group *group, const char *name)
 {
 	if (group->nr == 1)
-		fprintf(out, "%s: %.3f times %s, batch %u\n", name, group->worst, allocator,
-			group->worst_batch);
+		fprintf(out, "  %s: %.3f (batch %u)\n", name, group->worst, group->worst_batch);
 	else
-		fprintf(out,
-			"%s: %.3f times %s in the geometric mean of %u batches, at worst %.3f "
-			"(batch %u)\n",
-			name, exp(group->log_sum / group->nr), allocator, group->nr, group->worst,
+		fprintf(out, "  %s: %.3f over %u batches, at worst %.3f (batch %u)\n", name,
+			exp(group->log_sum / group->nr), group->nr, group->worst,
 			group->worst_batch);
 }
 
@@ -100,6 +96,8 @@ static void print_against(FILE *out, const struct comparison *all, uint32_t allo
 	unsigned int i;
 	char text[128];
 
+	fprintf(out, "Totals as multiples of those of %s, geometric means over the batches:\n",
+		bench_allocator_name(allocator));
 	for (i = 0; i < all->nr_cells; i++) {
 		if (!is_first_of_group(all->cells, i))
 			continue;
@@ -107,7 +105,7 @@ static void print_against(FILE *out, const struct comparison *all, uint32_t allo
 		if (!group.nr)
 			continue;
 		name(&all->cells[i], text, sizeof(text));
-		group_print(out, &group, text, bench_allocator_name(allocator));
+		group_print(out, &group, text);
 	}
 }
 

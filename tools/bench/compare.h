@@ -29,9 +29,9 @@ struct comparison {
 double compare_ratio(const struct comparison *all, const struct cell *cell, uint32_t allocator);
 
 /*
- * For each peer, a line for each group of cells of Quire's that differ in their batch
- * alone: mean and worst ratio. name() writes what tells the group from others. Prints nothing where
- * there is nothing to compare.
+ * For each peer a heading, and a line for each group of cells of Quire's that differ in their batch
+ * alone: mean and worst ratio. name() writes what tells the group from others. There are peers and
+ * cells of Quire's.
  */
 void compare_print(FILE *out, const struct comparison *all,
 		   void (*name)(const struct cell *cell, char *text, size_t bytes));

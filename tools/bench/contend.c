@@ -36,10 +36,8 @@ const struct bench bench_contend = {
 		"again and all at once. Where threads are more than CPUs, some are stopped in\n"
 		"the middle of a call; whoever would wait for them shows it here. The time is a\n"
 		"thread's own, waiting for a CPU included, so with two threads on each CPU it\n"
-		"doubles at best, and the throughput of all together should stay as it is. The\n"
-		"last columns count acquisitions of the zone's lock per million pages, and those\n"
-		"that were not had at once. Rows are measured in turns, each on an instance of\n"
-		"its own.",
+		"doubles at best, and what all do together should stay as it is. Rows are\n"
+		"measured in turns, each on an instance of its own. To be read so:\n" LOT_COLUMNS,
 	.examples = "  quire bench contend --cache none,locked --threads 1-4\n"
 		    "  quire bench contend --batch 1,64,512 --calls bulk --json contend.json\n"
 		    "  quire bench contend --allocator quire,rte_mempool --threads 2\n",

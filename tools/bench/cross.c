@@ -37,9 +37,8 @@ const struct bench bench_cross = {
 		"whole pipeline, so of the slower side and of moving the batches; alloc and free\n"
 		"are the times inside the calls of each side, which run at once and need not add\n"
 		"up to it. Pages here do not come back by the CPU that took them: every batch\n"
-		"passes from one cache to the other, and the last columns show, per million\n"
-		"pages, how often that went by the zone's lock, and how often the lock was not\n"
-		"had at once. On a single CPU both take turns, and the figures mean little.",
+		"passes from one cache to the other, by the depot or by the zone and its lock. On\n"
+		"a single CPU both take turns, and the figures mean little. To be read so:\n" LOT_COLUMNS,
 	.examples = "  quire bench cross --cache none,locked --check on,off\n"
 		    "  quire bench cross --batch 1,8,64,512 --form page,pfn --json cross.json\n"
 		    "  quire bench cross --allocator quire,rte_mempool --calls bulk\n",

@@ -206,24 +206,27 @@ static double moved_per_drain(const struct drained *row)
 	return (double)row->nr_moved / (double)row->nr_drains;
 }
 
-static void columns(struct table *table)
+/* Calls and batches are columns where there are several, else in the heading. */
+static void columns(struct table *table, const struct bench_options *options)
 {
 	table_init(table);
 	table_column(table, "cache", "", COLUMN_WORD);
 	table_column(table, "check", "", COLUMN_WORD);
-	table_column(table, "calls", "", COLUMN_WORD);
-	table_column(table, "batch", "pages", COLUMN_NUMBER);
+	if (options->calls.nr > 1)
+		table_column(table, "calls", "", COLUMN_WORD);
+	if (options->batch.nr > 1)
+		table_column(table, "batch", "pages", COLUMN_NUMBER);
 	table_column(table, "victim", "", COLUMN_WORD);
-	table_column(table, "asked", "drains/s", COLUMN_NUMBER);
-	table_column(table, "done", "drains/s", COLUMN_NUMBER);
+	table_column(table, "asked", "/s", COLUMN_NUMBER);
+	table_column(table, "done", "/s", COLUMN_NUMBER);
 	table_column(table, "p50", "us", COLUMN_NUMBER);
 	table_column(table, "p99", "us", COLUMN_NUMBER);
 	table_column(table, "max", "us", COLUMN_NUMBER);
-	table_column(table, "moved", "pages/drain", COLUMN_NUMBER);
+	table_column(table, "moved", "pages", COLUMN_NUMBER);
 	table_column(table, "pair", "ns/page", COLUMN_NUMBER);
 	table_column(table, "spread", "%", COLUMN_NUMBER);
-	table_column(table, "lost", "ns/drain", COLUMN_NUMBER);
-	table_column(table, "quartiles", "ns/drain", COLUMN_NUMBER);
+	table_column(table, "lost", "ns", COLUMN_NUMBER);
+	table_column(table, "quartiles", "ns", COLUMN_NUMBER);
 }
 
 /* Without a value the cell is empty. */
@@ -243,14 +246,16 @@ static void table_row(struct drain *drain, const struct drained *row)
 
 	table_cell(table, "%s", row_cache_name(cell));
 	table_cell(table, "%s", row_check_name(cell));
-	table_cell(table, "%s", bench_calls_name(cell->calls));
-	table_cell(table, "%u", cell->batch);
+	if (drain->options->calls.nr > 1)
+		table_cell(table, "%s", bench_calls_name(cell->calls));
+	if (drain->options->batch.nr > 1)
+		table_cell(table, "%u", cell->batch);
 	table_cell(table, "%s", bench_victim_name(row->plan.victim));
 	table_count(table, row->plan.rate);
-	table_count(table, (uint64_t)drains_per_second(drain, row));
+	table_count(table, (uint64_t)(drains_per_second(drain, row) + 0.5));
 	real_cell(table, drained, 2, latency_us(row, 0.5));
 	real_cell(table, drained, 2, latency_us(row, 0.99));
-	real_cell(table, drained, 1, latency_us(row, 1));
+	real_cell(table, drained, 2, latency_us(row, 1));
 	real_cell(table, drained, 1, drained ? moved_per_drain(row) : 0);
 	real_cell(table, busy, 2, row->pair_median);
 	real_cell(table, busy, 1, row->pair_spread_pct);
@@ -290,15 +295,24 @@ static void json_row(const struct drain *drain, json_t *object, const struct dra
 static void print(const struct drain *drain)
 {
 	const struct bench_options *options = drain->options;
-	char size[FORMAT_MAX];
+	char size[FORMAT_MAX], calls[32] = "", batch[32] = "";
 
-	printf("drain: CPU %d empties the list of CPU %d, which allocates and frees, or sleeps\n"
+	if (options->calls.nr == 1)
+		snprintf(calls, sizeof(calls), ", %s calls",
+			 bench_calls_name(options->calls.value[0]));
+	if (options->batch.nr == 1)
+		snprintf(batch, sizeof(batch), ", batch %u", options->batch.value[0]);
+	printf("drain: CPU %d empties the list of CPU %d, which allocates and frees, or sleeps"
+	       "%s%s\n"
 	       "region of %s; %u run%s of %g s each in turns: latencies of all drains, medians of "
 	       "the rest\n\n",
-	       drain->rows[0].drainer_cpu, drain->rows[0].victim_cpu,
+	       drain->rows[0].drainer_cpu, drain->rows[0].victim_cpu, calls, batch,
 	       format_bytes(size, options->nr_pages << 12), options->runs,
 	       format_plural(options->runs), (double)options->milliseconds / 1000);
 	table_print(&drain->table, stdout, 0);
+	if (drain->rows[0].drainer_cpu == drain->rows[0].victim_cpu)
+		printf("\nThis process has one CPU, on which drainer and victim take turns: the "
+		       "figures mean little.\n");
 }
 
 static void show(struct drain *drain)
@@ -310,7 +324,7 @@ static void show(struct drain *drain)
 	machine_look(&machine);
 	report = report_new(bench_drain.name, &machine);
 	row_options(report_options(report), &bench_drain, drain->options);
-	columns(&drain->table);
+	columns(&drain->table, drain->options);
 	for (i = 0; i < drain->nr; i++) {
 		json_row(drain, report_row(report), &drain->rows[i]);
 		table_row(drain, &drain->rows[i]);
@@ -372,7 +386,7 @@ const struct bench bench_drain = {
 		"drain, so that there is something to drain. To be read so:\n"
 		"  done       drains a second; fewer than asked for if one takes too long\n"
 		"  p50 ...    how long quire_drain() takes its caller: the fence, and the pages\n"
-		"  moved      pages that a drain found and gave to the zone\n"
+		"  moved      pages that a drain found and gave to the zone, in the mean\n"
 		"  pair       the victim's time for the allocation and free of a page\n"
 		"  lost       what one drain costs the victim: its time, less what as many pages\n"
 		"             take in the control, by the number of drains. It holds interrupts,\n"
@@ -380,7 +394,8 @@ const struct bench bench_drain = {
 		"  quartiles  how far the runs' figures for that lie apart. Where this is larger\n"
 		"             than what was lost, as with few drains, read: not measurable; a\n"
 		"             quiet machine, more runs, or a higher rate give a better figure.\n"
-		"             Runs are short, so that disturbances meet control and drains alike",
+		"             Runs are short, so that disturbances meet control and drains alike\n"
+		"On a single CPU both take turns, and the figures mean little.",
 	.examples = "  quire bench drain --cache locked,pcp\n"
 		    "  quire bench drain --victim busy --rate 1000,10000,100000 --runs 501\n"
 		    "  quire bench drain --batch 64 --calls bulk --json drain.json\n",

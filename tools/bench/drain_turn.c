@@ -120,10 +120,14 @@ static void drain_once(struct turn *turn)
 	turn->result.nr_drains++;
 }
 
-/* A drain that is late is not made up for: the next is due an interval after it. */
+/*
+ * Drains are due in the middle of their intervals, so that a turn has as many as it has whole ones.
+ * A drain that is late is not made up for: the next is due an interval after it.
+ */
 static void drain_at_rate(struct turn *turn, uint64_t end_ns)
 {
-	uint64_t interval_ns = NS_PER_SECOND / turn->plan->rate, due_ns = now_ns();
+	uint64_t interval_ns = NS_PER_SECOND / turn->plan->rate;
+	uint64_t due_ns = now_ns() - interval_ns / 2;
 
 	for (;;) {
 		if (turn->plan->victim == VICTIM_IDLE) {

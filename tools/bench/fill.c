@@ -23,6 +23,7 @@ struct fill {
 	const struct bench_options *options;
 	json_t *report;
 	struct table table;
+	unsigned int times; /* that have a column */
 	unsigned int nr_done;
 	unsigned int nr_all;
 };
@@ -106,8 +107,7 @@ static void columns(struct fill *f)
 	table_column(&f->table, "pages freed", "", COLUMN_WORD);
 	table_column(&f->table, "calls", "", COLUMN_WORD);
 	table_column(&f->table, "batch", "pages", COLUMN_NUMBER);
-	row_time_columns(&f->table, f->options->calls.nr > 1);
-	table_column(&f->table, "throughput", "Mpages/s", COLUMN_NUMBER);
+	row_time_columns(&f->table, f->times);
 }
 
 static void add_row(struct fill *f, const struct cell *cell, uint32_t level, double ratio)
@@ -120,8 +120,7 @@ static void add_row(struct fill *f, const struct cell *cell, uint32_t level, dou
 	table_cell(&f->table, "%s", cell->pattern == PATTERN_RANDOM ? "random held" : "just taken");
 	table_cell(&f->table, "%s", bench_calls_name(cell->calls));
 	table_cell(&f->table, "%u", cell->batch);
-	row_time_cells(&f->table, cell, f->options->calls.nr > 1, ratio);
-	table_cell(&f->table, "%.1f", 1000 * cell->threads / cell->total_ns);
+	row_time_cells(&f->table, cell, f->times, ratio);
 	row_identity(row, cell);
 	row_times(row, cell);
 	report_count(row, "full_pct", level);
@@ -215,6 +214,7 @@ static int run(const struct bench_options *options)
 	machine_look(&machine);
 	f.report = report_new(bench_fill.name, &machine);
 	row_options(report_options(f.report), &bench_fill, options);
+	f.times = TIMES_PHASES | (options->calls.nr > 1 ? TIMES_RATIO : 0);
 	columns(&f);
 	f.nr_all = options->cache.nr * options->check.nr * options->level.nr * options->pattern.nr *
 		   options->batch.nr;

@@ -65,4 +65,15 @@ struct lot_bench {
 
 int lot_run(const struct lot_bench *bench, const struct bench_options *options);
 
+/* For the help of such a bench: columns of its table that do not explain themselves. */
+#define LOT_COLUMNS                                                                          \
+	"  single/bulk  how many times the time of bulk calls single calls take; not with\n" \
+	"               several forms, nor beside other allocators\n"                        \
+	"  vs NAME      beside another allocator: Quire's total as a multiple of its\n"      \
+	"  together     pages of all threads by the time from the first one's start to\n"    \
+	"               the last one's end; of short sections much is waking up\n"           \
+	"  locks        acquisitions of the zone's lock for each million pages\n"            \
+	"  waits        those of them that were not had at once\n"                           \
+	"Beside other allocators the table has totals alone; JSON has alloc and free too."
+
 #endif /* TOOL_LOT_H */

@@ -17,7 +17,7 @@ struct view {
 	struct comparison all;
 	struct table table;
 	bool cross;
-	bool with_ratio;
+	unsigned int times; /* that have a column: TIMES_PHASES, TIMES_RATIO */
 };
 
 static void columns(struct view *view)
@@ -34,11 +34,11 @@ static void columns(struct view *view)
 	if (view->bench->with_batch)
 		table_column(table, "batch", "pages", COLUMN_NUMBER);
 	table_column(table, view->cross ? "pairs" : "threads", "", COLUMN_NUMBER);
-	row_time_columns(table, view->with_ratio);
+	row_time_columns(table, view->times);
 	row_ratio_columns(table, &view->all);
-	table_column(table, "throughput", "Mpages/s", COLUMN_NUMBER);
-	table_column(table, "zone locks", "per Mpage", COLUMN_NUMBER);
-	table_column(table, "contended", "per Mpage", COLUMN_NUMBER);
+	table_column(table, "together", "Mpages/s", COLUMN_NUMBER);
+	table_column(table, "locks", "/Mpage", COLUMN_NUMBER);
+	table_column(table, "waits", "/Mpage", COLUMN_NUMBER);
 }
 
 static unsigned int nr_teams(const struct view *view, const struct cell *cell)
@@ -46,17 +46,12 @@ static unsigned int nr_teams(const struct view *view, const struct cell *cell)
 	return view->cross ? cell->threads / 2 : cell->threads;
 }
 
-static double throughput(const struct view *view, const struct cell *cell)
-{
-	return cell->total_ns > 0 ? 1000 * nr_teams(view, cell) / cell->total_ns : 0;
-}
-
 /* Single calls come right before the bulk calls that differ in nothing else. */
 static double single_to_bulk(const struct view *view, unsigned int i)
 {
 	const struct cell *cells = view->lot->cells;
 
-	if (!view->with_ratio || cells[i].calls != CALLS_BULK || cells[i].total_ns <= 0)
+	if (view->options->calls.nr < 2 || cells[i].calls != CALLS_BULK || cells[i].total_ns <= 0)
 		return 0;
 	return cells[i - 1].total_ns / cells[i].total_ns;
 }
@@ -83,9 +78,9 @@ static void table_row(struct view *view, unsigned int i)
 	if (view->bench->with_batch)
 		table_cell(table, "%u", cell->batch);
 	table_cell(table, "%u", nr_teams(view, cell));
-	row_time_cells(table, cell, view->with_ratio, single_to_bulk(view, i));
+	row_time_cells(table, cell, view->times, single_to_bulk(view, i));
 	row_ratio_cells(table, &view->all, cell);
-	table_cell(table, "%.1f", throughput(view, cell));
+	table_cell(table, "%.1f", cell->mpages_per_s);
 	lock_cell(table, cell, view->lot->entries[i].zone_locks);
 	lock_cell(table, cell, view->lot->entries[i].zone_contended);
 }
@@ -101,7 +96,7 @@ static void json_row(const struct view *view, json_t *row, unsigned int i)
 	report_count(row, "work", cell->work);
 	if (view->cross)
 		report_count(row, "pairs", cell->threads / 2);
-	report_real(row, "mpages_per_s", throughput(view, cell));
+	report_real(row, "mpages_per_s", cell->mpages_per_s);
 	if (!cell->instance)
 		return;
 	report_real(row, "zone_locks_per_million", view->lot->entries[i].zone_locks);
@@ -125,6 +120,16 @@ static void print(const struct view *view)
 	       format_bytes(size, options->nr_pages << 12), options->runs,
 	       format_plural(options->runs), work, view->bench->per);
 	table_print(&view->table, stdout, 0);
+}
+
+/* What fits into a line: beside others the totals are compared, and JSON has the rest. */
+static unsigned int times_shown(const struct view *view)
+{
+	const struct bench_options *options = view->options;
+	bool alone = view->all.peers->nr == 0;
+
+	return (alone ? TIMES_PHASES : 0) |
+	       (alone && options->calls.nr > 1 && options->form.nr == 1 ? TIMES_RATIO : 0);
 }
 
 static void show(struct view *view)
@@ -160,7 +165,7 @@ int lot_run(const struct lot_bench *bench, const struct bench_options *given)
 	lot_make(&lot, &options, bench->workload);
 	view.all = (struct comparison){ &lot.peers, peers_with_quire(&options), lot.cells, lot.nr };
 	view.cross = bench->workload == WORKLOAD_CROSS;
-	view.with_ratio = options.calls.nr > 1;
+	view.times = times_shown(&view);
 	lot_measure(&lot, options.runs);
 	show(&view);
 	lot_free(&lot);

@@ -54,16 +54,19 @@ void measure_choose_work(struct cell *cells, unsigned int nr_cells, unsigned int
 	}
 }
 
-/* Samples of one cell: all runs' allocations, then frees, then totals. */
+/* Samples of one cell: all runs' allocations, then frees, totals, and throughputs. */
+enum { NR_SAMPLES = 4 };
+
 static void summarise(struct cell *cell, double *samples, unsigned int runs)
 {
 	cell->alloc_ns = stat_median(samples, runs);
 	cell->free_ns = stat_median(samples + runs, runs);
 	cell->total_ns = stat_median(samples + 2 * (size_t)runs, runs);
 	cell->spread_pct = stat_spread_pct(samples + 2 * (size_t)runs, runs);
+	cell->mpages_per_s = stat_median(samples + 3 * (size_t)runs, runs);
 }
 
-/* A cell in the order of measuring, and its samples: alloc, free and total, of each run. */
+/* A cell in the order of measuring, and its samples. */
 struct place {
 	struct cell *cell;
 	double *samples;
@@ -99,6 +102,7 @@ static void turn(struct place *place, unsigned int run, unsigned int runs, doubl
 	place->samples[run] = times.alloc_ns;
 	place->samples[runs + run] = times.free_ns;
 	place->samples[2 * (size_t)runs + run] = times.total_ns;
+	place->samples[3 * (size_t)runs + run] = times.mpages_per_s;
 	if (run == 0 || times.nr_got < place->cell->nr_got)
 		place->cell->nr_got = times.nr_got;
 }
@@ -121,12 +125,12 @@ static void turns(struct place *places, unsigned int nr_cells, unsigned int runs
 static void measure_in_turns(struct cell *cells, unsigned int nr_cells, unsigned int runs,
 			     bool shown)
 {
-	double *samples = need_zeroed((size_t)nr_cells * runs * 3, sizeof(*samples));
+	double *samples = need_zeroed((size_t)nr_cells * runs * NR_SAMPLES, sizeof(*samples));
 	struct place *places = need_zeroed(nr_cells, sizeof(*places));
 	unsigned int i;
 
 	for (i = 0; i < nr_cells; i++)
-		places[i] = (struct place){ &cells[i], samples + (size_t)i * runs * 3 };
+		places[i] = (struct place){ &cells[i], samples + (size_t)i * runs * NR_SAMPLES };
 	qsort(places, nr_cells, sizeof(*places), compare_places);
 	turns(places, nr_cells, runs, shown);
 	for (i = 0; i < nr_cells; i++)

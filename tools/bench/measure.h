@@ -58,8 +58,14 @@ struct cell {
 	double free_ns;
 	double total_ns;
 	double spread_pct;
-	uint64_t
-		nr_got; /* WORKLOAD_REACH: pages that the last thread got, the fewest of all runs */
+	/*
+	 * Million pages a second of all threads together, from the first one's start to the last
+	 * one's end: threads that share a CPU may not meet, so their own times do not tell. Of
+	 * WORKLOAD_PAIRS in order and of WORKLOAD_CROSS; in others there is work between the calls,
+	 * and it is 0.
+	 */
+	double mpages_per_s;
+	uint64_t nr_got; /* WORKLOAD_REACH: what the last thread got, the fewest of all runs */
 };
 
 /* Batches that one thread allocates in one timed section. */
@@ -74,8 +80,8 @@ uint64_t cell_pages_out(const struct cell *cell);
 
 /*
  * Measure cells, taking turns so that a disturbance meets all of them, those with the same
- * work next to each other: one warm-up each that does not count, then runs that do. Sets their results. Ends the command if memory runs short.
- * measure_shown() shows its progress.
+ * work next to each other: one warm-up each that does not count, then runs that do. Sets their
+ * results. Ends the command if memory runs short. measure_shown() shows its progress.
  */
 void measure(struct cell *cells, unsigned int nr_cells, unsigned int runs);
 void measure_shown(struct cell *cells, unsigned int nr_cells, unsigned int runs);

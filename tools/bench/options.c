@@ -408,11 +408,38 @@ static void check_size_once(const struct entry *entry, const struct entry **by_s
 	*by_size = entry;
 }
 
+/* What is Quire's alone, and would be passed over in silence where only others are measured. */
+static void check_for_quire(const struct bench_options *options, unsigned int given)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} quires[] = {
+		{ OPTION_CACHE, "--cache" },
+		{ OPTION_CHECK, "--check" },
+		{ OPTION_FORM, "--form" },
+		{ OPTION_ORDER, "--order" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < options->allocator.nr; i++) {
+		if (options->allocator.value[i] == ALLOCATOR_QUIRE)
+			return;
+	}
+	for (i = 0; i < NR(quires); i++) {
+		if (given & quires[i].bit)
+			fail_usage("%s is for Quire alone, and --allocator does not name it; leave "
+				   "%s out, or add quire to --allocator",
+				   quires[i].name, quires[i].name);
+	}
+}
+
 void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv)
 {
 	const struct bench_options defaults = *options;
 	struct option table[NR(entries) + 2];
 	const struct entry *entry, *by_size = NULL;
+	unsigned int given = 0;
 	char name[32];
 	int result;
 
@@ -425,13 +452,15 @@ void bench_parse(const struct bench *bench, struct bench_options *options, int a
 			exit(say_result_written() ? EXIT_DONE : EXIT_FAILED);
 		}
 		if (result < FIRST_OPTION)
-			parse_refuse(result, argv[optind - 1]);
+			parse_refuse(result, argv, table);
 		entry = &entries[result - FIRST_OPTION];
 		check_size_once(entry, &by_size);
+		given |= entry->bit;
 		snprintf(name, sizeof(name), "--%s", entry->name);
 		entry->set(options, name,
 			   entry->bit == OPTION_JSON ? parse_json(argc, argv) : optarg);
 	}
 	if (optind < argc)
 		fail_usage("'%s' is not an option; options begin with --", argv[optind]);
+	check_for_quire(options, given);
 }

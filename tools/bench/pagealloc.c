@@ -26,7 +26,8 @@ struct pagealloc {
 	const struct bench_options *options;
 	json_t *report;
 	struct table table;
-	bool with_ratio;
+	unsigned int times; /* that have a column: TIMES_PHASES, TIMES_RATIO */
+	bool with_repeated; /* so many batches a run: where the line has room */
 	bool with_blocks; /* an order above 0: show the time of a block as well */
 	struct instance *instances; /* one for each cache and check */
 	unsigned int nr_instances;
@@ -218,13 +219,15 @@ static void columns(struct pagealloc *p)
 	if (p->options->pattern.nr > 1)
 		table_column(&p->table, "frees", "", COLUMN_WORD);
 	table_column(&p->table, "calls", "", COLUMN_WORD);
-	table_column(&p->table, "order", "", COLUMN_NUMBER);
+	if (p->with_blocks)
+		table_column(&p->table, "order", "", COLUMN_NUMBER);
 	table_column(&p->table, "batch", "blocks", COLUMN_NUMBER);
-	row_time_columns(&p->table, p->with_ratio);
+	row_time_columns(&p->table, p->times);
 	row_ratio_columns(&p->table, &p->all);
 	if (p->with_blocks)
 		table_column(&p->table, "block", "ns", COLUMN_NUMBER);
-	table_column(&p->table, "repeated", "batches", COLUMN_NUMBER);
+	if (p->with_repeated)
+		table_column(&p->table, "repeated", "batches", COLUMN_NUMBER);
 }
 
 static void table_row(struct pagealloc *p, const struct cell *cell, double ratio)
@@ -237,14 +240,16 @@ static void table_row(struct pagealloc *p, const struct cell *cell, double ratio
 	if (p->options->pattern.nr > 1)
 		table_cell(&p->table, "%s", bench_pattern_name(cell->pattern));
 	table_cell(&p->table, "%s", bench_calls_name(cell->calls));
-	table_cell(&p->table, "%u", cell->order);
+	if (p->with_blocks)
+		table_cell(&p->table, "%u", cell->order);
 	table_cell(&p->table, "%u", cell->batch);
-	row_time_cells(&p->table, cell, p->with_ratio, ratio);
+	row_time_cells(&p->table, cell, p->times, ratio);
 	row_ratio_cells(&p->table, &p->all, cell);
 	if (p->with_blocks)
 		table_cell(&p->table, "%.2f",
 			   cell->total_ns * (double)(UINT64_C(1) << cell->order));
-	table_count(&p->table, cell_repetitions(cell));
+	if (p->with_repeated)
+		table_count(&p->table, cell_repetitions(cell));
 }
 
 /*
@@ -316,13 +321,23 @@ static void print(const struct pagealloc *p, uint64_t nr_pages)
 	}
 }
 
+/* What fits into a line: more columns that tell rows apart leave room for fewer figures. */
+static void choose_columns(struct pagealloc *p)
+{
+	const struct bench_options *options = p->options;
+	bool alone = p->peers.nr == 0;
+
+	p->times = TIMES_PHASES | (alone && options->calls.nr > 1 ? TIMES_RATIO : 0);
+	p->with_blocks = largest(&options->order) > 0;
+	p->with_repeated = alone && options->form.nr == 1 && options->pattern.nr == 1;
+}
+
 static void prepare(struct pagealloc *p)
 {
 	const struct bench_options *options = p->options;
 	struct machine machine;
 
-	p->with_ratio = options->calls.nr > 1;
-	p->with_blocks = largest(&options->order) > 0;
+	choose_columns(p);
 	machine_look(&machine);
 	p->report = report_new(bench_pagealloc.name, &machine);
 	row_options(report_options(p->report), &bench_pagealloc, options);
@@ -361,15 +376,16 @@ const struct bench bench_pagealloc = {
 	.summary = "allocate a batch of 1 to 16384 blocks, then free it, timed apart",
 	.text = "Allocates a whole batch, then frees it, timed apart, for batches of 1 to 16384\n"
 		"blocks (all powers of two unless --batch names some). Every combination of the\n"
-		"lists given becomes a row. With both kinds of calls a column shows how many\n"
-		"times the time of a bulk call single calls take. Times are per page and thread:\n"
-		"a block of order 4 counts as 16 pages. The pages are not touched, so the region\n"
-		"is addresses only and may be larger than memory.\n"
+		"lists given becomes a row. With both kinds of calls the column single/bulk shows\n"
+		"how many times the time of bulk calls single calls take. Times are per page and\n"
+		"thread: a block of order 4 counts as 16 pages. The pages are not touched, so the\n"
+		"region is addresses only and may be larger than memory.\n"
 		"With --allocator others are measured beside Quire, compiled as a program that\n"
 		"uses them would be, with as many objects of 4 KiB as the region has pages (they\n"
 		"have order 0 alone). Each runs in its own process and sleeps while others have\n"
 		"their turn. The column 'vs' has the total of a row of Quire's as a multiple of\n"
-		"the other's, and lines below the table their geometric means over the batches.\n"
+		"the other's, and lines below the table their geometric means over the batches;\n"
+		"single/bulk makes room for that.\n"
 		"With --whole a run allocates all of the region in batches (512 unless given),\n"
 		"and then frees all of it, in order or, with --pattern random, fully shuffled.",
 	.examples =

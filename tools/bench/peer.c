@@ -23,6 +23,7 @@
 /* Limits of waiting: for a greeting, beside the work of a run, and for an end. */
 enum {
 	START_SECONDS = 120,
+	NOTE_SECONDS = 5,
 	RUN_SECONDS = 60,
 	STOP_SECONDS = 5,
 	SLOWEST_NS = 10000, /* a page */
@@ -34,7 +35,6 @@ enum {
 struct peer {
 	uint32_t allocator;
 	const char *name;
-	char versus[32]; /* "vs NAME" */
 	pid_t pid;
 	int fd; /* its standard input and output */
 	char path[PEER_PATH_MAX];
@@ -46,11 +46,6 @@ struct peer {
 uint32_t peer_allocator(const struct peer *peer)
 {
 	return peer->allocator;
-}
-
-const char *peer_versus(const struct peer *peer)
-{
-	return peer->versus;
 }
 
 const char *peer_library(const struct peer *peer)
@@ -153,6 +148,16 @@ static void hear_line(struct peer *peer, uint64_t usual_seconds)
 	} while (!strchr(peer->line, '\n') && peer->nr_read < WIRE_LINE - 1);
 }
 
+/* A pool of many pages takes its time to start: say so, before that looks like a hang. */
+static void note_waiting(const struct peer *peer)
+{
+	uint64_t seconds = allowed_seconds(START_SECONDS);
+
+	if (seconds > NOTE_SECONDS && !readable(peer, now_ns() + NOTE_SECONDS * NS_PER_SECOND))
+		say("waiting for the peer '%s' to start, for %llu seconds more; its program is %s",
+		    peer->name, (unsigned long long)seconds, peer->path);
+}
+
 struct times peer_run(struct peer *peer, const struct cell *cell)
 {
 	/* In seconds at once: pages times nanoseconds could be more than 64 bits hold. */
@@ -198,6 +203,7 @@ static void start(struct peer *peer, uint64_t nr_pages)
 	if (error)
 		fail("the peer '%s' cannot be started: %s (%s)", peer->name, peer->path,
 		     strerror(error));
+	note_waiting(peer);
 	hear_line(peer, START_SECONDS);
 	if (!wire_get_greeting(peer->line, peer->name, peer->library))
 		fail_nonsense(peer);
@@ -242,7 +248,6 @@ void peers_start(struct peers *peers, const struct bench_options *options, uint6
 		peer = need_zeroed(1, sizeof(*peer));
 		peer->allocator = allocator;
 		peer->name = bench_allocator_name(allocator);
-		snprintf(peer->versus, sizeof(peer->versus), "vs %s", peer->name);
 		if (!peer_find(allocator, options->allocator_all, peer->path)) {
 			free(peer);
 			continue;

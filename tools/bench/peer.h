@@ -38,8 +38,7 @@ bool peers_with_quire(const struct bench_options *options);
 struct times peer_run(struct peer *peer, const struct cell *cell);
 
 uint32_t peer_allocator(const struct peer *peer);
-/* "vs NAME", a title for ratios to it; name and version of its library. */
-const char *peer_versus(const struct peer *peer);
+/* Name and version of its library. */
 const char *peer_library(const struct peer *peer);
 
 #endif /* TOOL_PEER_H */

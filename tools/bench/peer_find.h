@@ -10,7 +10,7 @@ enum { PEER_PATH_MAX = 4096 };
 
 /*
  * The path of an allocator's program: from the folder that the variable QUIRE_PEERS names; else
- * beside the command as it is built; else where both are installed. Where there is none, false
+ * beside the command as it is built; else as both are installed, moved together or not. Where there is none, false
  * with a line about it if it is optional, and otherwise the end of the command.
  */
 bool peer_find(uint32_t allocator, bool optional, char path[PEER_PATH_MAX]);

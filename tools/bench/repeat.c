@@ -32,10 +32,8 @@ const struct bench bench_repeat = {
 	.text = "Each thread, bound to a CPU of its own while there are enough, allocates one\n"
 		"page and frees it, again and again; bulk calls do it with n = 1. With a cache\n"
 		"that works, a thread's time does not depend on how many others there are, and\n"
-		"the zone's lock is taken next to never: the last columns count that per million\n"
-		"pages, and how often it was not had at once. Rows are measured in turns, each\n"
-		"on an instance of its own. Where two rows differ in the calls alone, a column\n"
-		"shows how many times the time of a bulk call single calls take.",
+		"the zone's lock is taken next to never. Rows are measured in turns, each on an\n"
+		"instance of its own. To be read so:\n" LOT_COLUMNS,
 	.examples = "  quire bench repeat --cache none,locked\n"
 		    "  quire bench repeat --check on,off --threads 1,2 --json repeat.json\n"
 		    "  quire bench repeat --allocator quire,rte_mempool --form page\n",

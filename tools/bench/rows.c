@@ -86,7 +86,8 @@ void row_ratio_columns(struct table *table, const struct comparison *all)
 	unsigned int i;
 
 	for (i = 0; i < all->peers->nr && all->with_quire; i++)
-		table_column(table, peer_versus(all->peers->peer[i]), "ratio", COLUMN_NUMBER);
+		table_column(table, "vs", bench_allocator_name(peer_allocator(all->peers->peer[i])),
+			     COLUMN_NUMBER);
 }
 
 void row_ratio_cells(struct table *table, const struct comparison *all, const struct cell *cell)
@@ -183,29 +184,33 @@ void row_finish(json_t *report, const struct bench_options *options)
 		json_decref(report);
 }
 
-void row_time_columns(struct table *table, bool with_ratio)
+void row_time_columns(struct table *table, unsigned int shown)
 {
-	table_column(table, "alloc", "ns/page", COLUMN_NUMBER);
-	table_column(table, "free", "ns/page", COLUMN_NUMBER);
+	if (shown & TIMES_PHASES) {
+		table_column(table, "alloc", "ns/page", COLUMN_NUMBER);
+		table_column(table, "free", "ns/page", COLUMN_NUMBER);
+	}
 	table_column(table, "total", "ns/page", COLUMN_NUMBER);
 	table_column(table, "spread", "%", COLUMN_NUMBER);
-	if (with_ratio)
-		table_column(table, "single/bulk", "ratio", COLUMN_NUMBER);
+	if (shown & TIMES_RATIO)
+		table_column(table, "single", "/bulk", COLUMN_NUMBER);
 }
 
 /* Large blocks cost little a page: two digits would be none. */
 static void time_cell(struct table *table, double ns)
 {
-	table_cell(table, "%.*f", ns < 0.1 ? 4 : 2, ns);
+	table_cell(table, "%.*f", ns < 0.1 ? 4 : ns < 9999 ? 2 : 0, ns);
 }
 
-void row_time_cells(struct table *table, const struct cell *cell, bool with_ratio, double ratio)
+void row_time_cells(struct table *table, const struct cell *cell, unsigned int shown, double ratio)
 {
-	time_cell(table, cell->alloc_ns);
-	time_cell(table, cell->free_ns);
+	if (shown & TIMES_PHASES) {
+		time_cell(table, cell->alloc_ns);
+		time_cell(table, cell->free_ns);
+	}
 	time_cell(table, cell->total_ns);
 	table_cell(table, "%.1f", cell->spread_pct);
-	if (!with_ratio)
+	if (!(shown & TIMES_RATIO))
 		return;
 	if (ratio > 0)
 		table_cell(table, "%.2f", ratio);

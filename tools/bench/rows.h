@@ -40,8 +40,8 @@ void row_ratios(json_t *row, const struct comparison *all, const struct cell *ce
 void row_libraries(json_t *object, const struct peers *peers);
 
 /*
- * Columns "allocator" and, with Quire among them, "vs NAME" of each peer, and their cells; nothing
- * if there is no peer.
+ * Columns "allocator" and, with Quire among them, "vs" each peer, and their cells; nothing if there
+ * is no peer.
  */
 void row_allocator_column(struct table *table, const struct comparison *all);
 void row_allocator_cell(struct table *table, const struct comparison *all, const struct cell *cell);
@@ -53,9 +53,15 @@ const char *row_cache_name(const struct cell *cell);
 const char *row_check_name(const struct cell *cell);
 
 /*
- * The table's columns and cells for the times; ratio is that of single calls to this, 0 for none.
+ * The table's columns and cells for total and spread, and for what is shown besides, as far as its
+ * lines have room; ratio is that of single calls to this, 0 for none.
  */
-void row_time_columns(struct table *table, bool with_ratio);
-void row_time_cells(struct table *table, const struct cell *cell, bool with_ratio, double ratio);
+enum {
+	TIMES_PHASES = 1 << 0, /* allocation and free apart */
+	TIMES_RATIO = 1 << 1, /* of single calls to bulk calls */
+};
+
+void row_time_columns(struct table *table, unsigned int shown);
+void row_time_cells(struct table *table, const struct cell *cell, unsigned int shown, double ratio);
 
 #endif /* TOOL_ROWS_H */

@@ -21,10 +21,17 @@ struct lane {
 	struct seat slots; /* whose slots are the rings' places, one ring after the other */
 };
 
+/* When a thread began its part of the section that the total is of, and ended it. */
+struct span {
+	uint64_t begin_ns;
+	uint64_t end_ns;
+};
+
 struct run {
 	const struct cell *cell;
 	double ticks_cost;
 	struct times *times; /* one a thread: of all its pages, then of one page */
+	struct span *spans; /* one a thread; zero where there is work between the calls */
 	struct lane *lanes; /* one a pair of threads */
 };
 
@@ -130,33 +137,42 @@ static struct times time_split(const struct run *run, struct seat *seat,
 	return times;
 }
 
-/* Without a clock inside: the total alone. */
-static double time_pairs(const struct run *run, struct seat *seat)
+static double span_ns(const struct span *span)
 {
-	uint64_t begin_ns = now_ns();
-	bool enough = loops_pairs(seat, cell_repetitions(run->cell));
-	double total_ns = (double)(now_ns() - begin_ns);
-
-	check_enough(enough, run->cell);
-	return total_ns;
+	return (double)(span->end_ns - span->begin_ns);
 }
 
-static struct times run_pairs(const struct run *run, struct team *team, struct seat *seat)
+/* Without a clock inside: the total alone. */
+static struct span time_pairs(const struct run *run, struct seat *seat)
+{
+	struct span span = { .begin_ns = now_ns() };
+	bool enough = loops_pairs(seat, cell_repetitions(run->cell));
+
+	span.end_ns = now_ns();
+	check_enough(enough, run->cell);
+	return span;
+}
+
+static struct times run_pairs(const struct run *run, struct team *team, unsigned int thread,
+			      struct seat *seat)
 {
 	struct times times;
-	double total_ns, scale;
+	struct span span;
+	double scale;
 
 	seat_begin(seat, seat->batch);
 	check_enough(loops_pairs(seat, warm_repetitions(run->cell)), run->cell);
 	team_meet(team);
-	total_ns = time_pairs(run, seat);
+	span = time_pairs(run, seat);
 	team_meet(team);
 	times = time_split(run, seat, loops_split);
+	if (seat->pattern == PATTERN_INORDER)
+		run->spans[thread] = span;
 	if (seat->pattern == PATTERN_INORDER && times.total_ns > 0) {
-		scale = total_ns / times.total_ns;
+		scale = span_ns(&span) / times.total_ns;
 		times.alloc_ns *= scale;
 		times.free_ns *= scale;
-		times.total_ns = total_ns;
+		times.total_ns = span_ns(&span);
 	}
 	seat_end(seat);
 	return times;
@@ -247,19 +263,19 @@ static struct times run_cross(const struct run *run, struct team *team, unsigned
 			      struct seat *seat)
 {
 	struct lane *lane = &run->lanes[thread / 2];
-	uint64_t repetitions = cell_repetitions(run->cell), begin_ns;
+	uint64_t repetitions = cell_repetitions(run->cell);
+	struct span *span = &run->spans[thread];
 	bool producer = thread % 2 == 0;
 	struct split split = { 0 };
 	struct stretch stretch;
 	struct times times;
-	double total_ns;
 
 	seat->slots = lane->slots.slots;
 	pass(run, seat, &lane->warm, warm_repetitions(run->cell), NULL, producer);
 	team_meet(team);
-	begin_ns = now_ns();
+	span->begin_ns = now_ns();
 	pass(run, seat, &lane->whole, repetitions, NULL, producer);
-	total_ns = (double)(now_ns() - begin_ns);
+	span->end_ns = now_ns();
 	team_meet(team);
 	stretch = stretch_begin();
 	pass(run, seat, &lane->split, repetitions, &split, producer);
@@ -267,7 +283,7 @@ static struct times run_cross(const struct run *run, struct team *team, unsigned
 	return (struct times){
 		.alloc_ns = producer ? 2 * times.alloc_ns : 0,
 		.free_ns = producer ? 0 : 2 * times.free_ns,
-		.total_ns = producer ? 0 : 2 * total_ns,
+		.total_ns = producer ? 0 : 2 * span_ns(span),
 	};
 }
 
@@ -340,7 +356,7 @@ static struct times run_workload(const struct run *run, struct team *team, unsig
 		*nr_blocks += !*nr_blocks;
 		return times;
 	default:
-		return run_pairs(run, team, seat);
+		return run_pairs(run, team, thread, seat);
 	}
 }
 
@@ -356,8 +372,12 @@ static void run_thread(struct team *team, unsigned int thread, void *context)
 	seat = seat_make(run->cell, thread);
 	times = run_workload(run, team, thread, &seat, &nr_blocks);
 	nr_pages = (double)nr_blocks * (double)(UINT64_C(1) << run->cell->order);
-	run->times[thread] = (struct times){ times.alloc_ns / nr_pages, times.free_ns / nr_pages,
-					     times.total_ns / nr_pages, times.nr_got };
+	run->times[thread] = (struct times){
+		.alloc_ns = times.alloc_ns / nr_pages,
+		.free_ns = times.free_ns / nr_pages,
+		.total_ns = times.total_ns / nr_pages,
+		.nr_got = times.nr_got,
+	};
 	loops_thread_end();
 }
 
@@ -381,6 +401,23 @@ static void lanes_end(struct run *run)
 	free(run->lanes);
 }
 
+/* Pages of all threads by the time from the first start to the last end. */
+static double throughput(const struct run *run)
+{
+	const struct cell *cell = run->cell;
+	uint64_t nr_pages = nr_takers(cell) * cell_repetitions(cell) * cell->batch << cell->order;
+	struct span whole = run->spans[0];
+	unsigned int i;
+
+	for (i = 1; i < cell->threads; i++) {
+		if (run->spans[i].begin_ns < whole.begin_ns)
+			whole.begin_ns = run->spans[i].begin_ns;
+		if (run->spans[i].end_ns > whole.end_ns)
+			whole.end_ns = run->spans[i].end_ns;
+	}
+	return whole.end_ns > whole.begin_ns ? 1000 * (double)nr_pages / span_ns(&whole) : 0;
+}
+
 /* Mean of the threads, of one run. */
 struct times cell_run(const struct cell *cell, double ticks_cost)
 {
@@ -390,6 +427,7 @@ struct times cell_run(const struct cell *cell, double ticks_cost)
 	unsigned int i;
 
 	run.times = need_zeroed(cell->threads, sizeof(*run.times));
+	run.spans = need_zeroed(cell->threads, sizeof(*run.spans));
 	if (cell->workload == WORKLOAD_CROSS)
 		lanes_begin(&run);
 	team_run(cell->threads, run_thread, &run);
@@ -401,6 +439,8 @@ struct times cell_run(const struct cell *cell, double ticks_cost)
 		sum.total_ns += run.times[i].total_ns / nr;
 		sum.nr_got += run.times[i].nr_got;
 	}
+	sum.mpages_per_s = throughput(&run);
+	free(run.spans);
 	free(run.times);
 	return sum;
 }

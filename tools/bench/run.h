@@ -16,6 +16,7 @@ struct times {
 	double free_ns;
 	double total_ns;
 	uint64_t nr_got; /* WORKLOAD_REACH */
+	double mpages_per_s; /* see struct cell */
 };
 
 /* ticks_cost is what ticks_cost() says. Ends the process if memory runs short. */

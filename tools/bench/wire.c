@@ -50,12 +50,12 @@ bool wire_get_cell(const char *line, struct cell *cell)
 
 void wire_put_times(char line[WIRE_LINE], const struct times *times)
 {
-	snprintf(line, WIRE_LINE, "times %.9g %.9g %.9g %" PRIu64 "\n", times->alloc_ns,
-		 times->free_ns, times->total_ns, times->nr_got);
+	snprintf(line, WIRE_LINE, "times %.9g %.9g %.9g %" PRIu64 " %.9g\n", times->alloc_ns,
+		 times->free_ns, times->total_ns, times->nr_got, times->mpages_per_s);
 }
 
 bool wire_get_times(const char *line, struct times *times)
 {
-	return sscanf(line, "times %lf %lf %lf %" SCNu64, &times->alloc_ns, &times->free_ns,
-		      &times->total_ns, &times->nr_got) == 4;
+	return sscanf(line, "times %lf %lf %lf %" SCNu64 " %lf", &times->alloc_ns, &times->free_ns,
+		      &times->total_ns, &times->nr_got, &times->mpages_per_s) == 5;
 }

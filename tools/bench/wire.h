@@ -6,7 +6,8 @@
  *
  *	quire-peer VERSION NAME LIBRARY...		greeting; the library's name and version
  *	run WORKLOAD CALLS PATTERN BATCH THREADS WORK SEED HELD
- *	times ALLOC FREE TOTAL GOT			nanoseconds per page; WORKLOAD_REACH's count
+ *	times ALLOC FREE TOTAL GOT MPAGES		nanoseconds per page; WORKLOAD_REACH's count;
+ *							million pages a second
  *
  * A program that cannot go on says why on standard error and ends.
  */
@@ -19,7 +20,7 @@
 #include "measure.h"
 #include "run.h"
 
-enum { WIRE_VERSION = 1, WIRE_LINE = 256 };
+enum { WIRE_VERSION = 2, WIRE_LINE = 256 };
 
 /* Each writes a line with its newline. */
 void wire_put_greeting(char line[WIRE_LINE], const char *name, const char *library);

@@ -3,8 +3,10 @@
  * The program of a peer, started by `quire bench`: makes the peer's instance, then runs a cell for
  * every line that it is sent (bench/wire.h), and sleeps between lines.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "../bench/run.h"
@@ -126,6 +128,8 @@ int main(int argc, char **argv)
 			peer_name);
 		return EXIT_USAGE;
 	}
+	/* The end of the input says the same, but not to a peer that is stopped. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	out = take_output();
 	peer_begin(nr_pages);
 	wire_put_greeting(line, peer_name, peer_library_text());

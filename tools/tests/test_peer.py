@@ -11,6 +11,13 @@ import time
 from tap import Tap
 
 tap = Tap()
+# What the build did about peers, and what the command has to say where one is missing.
+BUILD = os.environ["PEER_BUILD"]
+WHY = {
+    "PEER_BUILT": ["'peers'", "QUIRE_PEERS"],
+    "PEER_NO_LIBRARY": ["libdpdk", "libdpdk-dev", "make bench-deps"],
+    "PEER_SANITIZED": ["sanitizers"],
+}
 PAGEALLOC = ["bench", "pagealloc", "--cache", "none", "--runs", "2", "--work", "4096"]
 ONE = PAGEALLOC + ["--calls", "bulk", "--batch", "8"]
 TIMES = ["alloc_ns", "free_ns", "total_ns"]
@@ -47,15 +54,15 @@ tap.check([list(row) for row in rows] == [ROW], "Quire alone: its row as ever", 
 
 with tempfile.TemporaryDirectory() as folder:
     check_refused("a folder without the peer",
-                  run(*ONE, "--allocator", "rte_mempool", QUIRE_PEERS=folder), 1, folder,
-                  "QUIRE_PEERS")
+                  run(*ONE, "--allocator", "quire,rte_mempool", QUIRE_PEERS=folder), 1, folder,
+                  "No such file", "QUIRE_PEERS")
     alone = shutil.copy(tap.command, folder)
     missing = run(*ONE, "--allocator", "quire,rte_mempool", command=alone, QUIRE_PEERS="")
     if missing.returncode == 0:
         print("# a peer is installed where this command looks for it: nothing is missing")
     else:
-        check_refused("a peer that was not built", missing, 1, "quire-peer-rte_mempool",
-                      "libdpdk-dev", "make bench-deps")
+        check_refused("a peer that is not there", missing, 1, "quire-peer-rte_mempool",
+                      *WHY[BUILD])
         result = run(*ONE, "--allocator", "all", "--json", "-", command=alone, QUIRE_PEERS="")
         tap.check(result.returncode == 0 and "rte_mempool is left out" in result.stderr and
                   [row["allocator"] for row in json.loads(result.stdout)["rows"]] == ["quire"],
@@ -63,8 +70,8 @@ with tempfile.TemporaryDirectory() as folder:
 
 # ---- Peers that are played: a script instead of the program
 
-GREETING = "print('quire-peer 1 rte_mempool Played 1.0', flush=True)\n"
-ANSWER = "print('times 1 2 3 0', flush=True)\n"
+GREETING = "print('quire-peer 2 rte_mempool Played 1.0', flush=True)\n"
+ANSWER = "print('times 1 2 3 0 250', flush=True)\n"
 LOOP = "import sys\nfor line in sys.stdin:\n\t"
 
 
@@ -89,7 +96,8 @@ tap.check(report["options"]["libraries"] == {"rte_mempool": "Played 1.0"}, "the 
 tap.check(report["options"]["allocator"] == ["quire", "rte_mempool"], "the options name both")
 
 result = play(GREETING + LOOP + ANSWER, *BOTH, "--batch", "1,64")
-tap.check("vs rte_mempool" in result.stdout and "geometric mean of 2 batches" in result.stdout,
+tap.check("  vs" in result.stdout and "rte_mempool" in result.stdout.splitlines()[4] and
+          "geometric mean" in result.stdout and "over 2 batches" in result.stdout,
           "the table compares", result.stdout)
 
 BROKEN = [
@@ -109,6 +117,24 @@ for name, script, needles in BROKEN:
     result = play(script, *BOTH, QUIRE_PEER_SECONDS="1" if "within" in needles[0] else "60")
     check_refused("a peer that " + name, result, 1, *needles)
     tap.check(time.monotonic() - begin < 30, "a peer that %s: no long wait" % name)
+
+# One that is long in starting is waited for, and not in silence.
+result = play("import time\ntime.sleep(6)\n" + GREETING + LOOP + ANSWER, *BOTH, "--json", "-")
+tap.check(result.returncode == 0 and "waiting for the peer 'rte_mempool'" in result.stderr,
+          "a peer that starts slowly: says that it waits", result.stderr)
+
+# An installation that was moved as a whole.
+with tempfile.TemporaryDirectory() as folder:
+    os.makedirs(folder + "/bin")
+    os.makedirs(folder + "/libexec/quire")
+    alone = shutil.copy(tap.command, folder + "/bin")
+    path = folder + "/libexec/quire/quire-peer-rte_mempool"
+    with open(path, "w") as file:
+        file.write("#!%s\n%s" % (sys.executable, GREETING + LOOP + ANSWER))
+    os.chmod(path, 0o755)
+    result = run(*ONE, *BOTH, "--json", "-", command=alone, QUIRE_PEERS="")
+    tap.check(result.returncode == 0 and "Played 1.0" in result.stdout,
+              "a peer is found beside a command that was moved with it", result.stderr)
 
 # One that does not end with its input is ended.
 result = play(GREETING + LOOP + ANSWER + "import time\ntime.sleep(100)", *BOTH)
@@ -131,8 +157,8 @@ def ask(process, workload, calls=0, pattern=0, batch=8, threads=1, work=4096, he
     words = process.stdout.readline().split()
     name = "%s, %s calls, %d threads, %d held" % (workload, ("single", "bulk")[calls], threads,
                                                   held)
-    if not tap.check(len(words) == 5 and words[0] == "times", name + ": answers", words):
-        return [0.0] * 4
+    if not tap.check(len(words) == 6 and words[0] == "times", name + ": answers", words):
+        return [0.0] * 5
     return [float(word) for word in words[1:]]
 
 
@@ -142,7 +168,7 @@ def check_program(path):
     process = subprocess.Popen([path, str(pages), "test"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, universal_newlines=True)
     greeting = process.stdout.readline().split()
-    tap.check(greeting[:3] == ["quire-peer", "1", "rte_mempool"] and len(greeting) > 3,
+    tap.check(greeting[:3] == ["quire-peer", "2", "rte_mempool"] and len(greeting) > 3,
               "greets", greeting)
     got = ask(process, "reach", calls=1, batch=64)[3]
     tap.check(got == pages, "one thread alone reaches all", got)
@@ -151,6 +177,7 @@ def check_program(path):
                                         ("churn", 2, 4096), ("whole", 1, 0), ("cross", 2, 0)):
             times = ask(process, workload, calls, threads=threads, held=held)
             tap.check(all(0 <= t < 1e6 for t in times) and times[2] > 0, "times are times", times)
+            tap.check((times[4] > 0) == (workload in ("pairs", "cross")), "and a throughput", times)
         got = ask(process, "reach", calls, batch=64, threads=2)[3]
         tap.check(pages - 2048 < got <= pages, "beside another's cache it reaches most", got)
     before = ticks_of(process.pid)
@@ -201,8 +228,8 @@ def check_bench():
 
 if len(tap.helpers) == 0:
     tap.count += 1
-    print("ok %d - rte_mempool # SKIP its program was not built: libdpdk-dev was missing"
-          % tap.count)
+    print("ok %d - rte_mempool # SKIP its program was not built: %s"
+          % (tap.count, "sanitizers" if BUILD == "PEER_SANITIZED" else "libdpdk was not there"))
 for helper in tap.helpers:
     check_program(helper)
     check_bench()
