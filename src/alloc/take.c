@@ -147,6 +147,29 @@ uint32_t qi_take_look(struct quire *q, struct qi_request *request, struct qi_wat
 	return take_from_zones(q, request, 0, qi_zone_release, want, pfns);
 }
 
+/*
+ * Whether pages lie where a look at the zones alone does not see them: others have put them there
+ * between the drain and the look, which began after that and saw nothing move.
+ */
+static bool any_hidden(const struct quire *q)
+{
+	uint64_t hidden = qi_front_count_lists(&q->front) + qi_depot_count(q->front.depot);
+
+	for (uint32_t i = 0; i < q->space.nr_zones; i++)
+		hidden += qi_stash_count(&q->space.zones[i]);
+	return hidden > 0;
+}
+
+static bool look_again(const struct quire *q, const struct qi_request *request,
+		       struct qi_watch *watch)
+{
+	if (qi_watch_again(q, watch))
+		return true;
+	if (request->order == 0 && request->only == NULL)
+		return false;
+	return any_hidden(q) && ++watch->looks < watch->most;
+}
+
 static uint32_t take_hard(struct quire *q, struct qi_request *request, uint32_t want,
 			  uint32_t *pfns)
 {
@@ -156,7 +179,7 @@ static uint32_t take_hard(struct quire *q, struct qi_request *request, uint32_t 
 	qi_count_shared(&q->nr_slow, 1);
 	do {
 		got = qi_take_look(q, request, &watch, want, pfns);
-	} while (got == 0 && qi_watch_again(q, &watch));
+	} while (got == 0 && look_again(q, request, &watch));
 	return got;
 }
 

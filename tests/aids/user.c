@@ -4,7 +4,7 @@
  * thing that is right, or one that the tool has to find. aids.py runs it and reads what the tool
  * says.
  *
- *	user CACHE CASE		prints "survived" if nothing stopped it
+ *	user CACHE CASE		prints "survived" if nothing stopped it; 77: no such cache here
  */
 #include <quire/quire.h>
 
@@ -16,6 +16,7 @@
 
 #define NR_PAGES 1024u
 #define PAGE 4096u
+#define NOT_OFFERED 77 /* exit status: the cache cannot be had here */
 
 static struct quire *q;
 static char *memory;
@@ -26,21 +27,42 @@ _Noreturn static void stop(const char *why)
 	exit(3);
 }
 
+static uint32_t cache_named(const char *name)
+{
+	static const struct {
+		const char *name;
+		uint32_t cache;
+	} caches[] = {
+		{ "none", QUIRE_CACHE_NONE },
+		{ "locked", QUIRE_CACHE_LOCKED },
+		{ "pcp", QUIRE_CACHE_PCP },
+		{ "default", QUIRE_CACHE_DEFAULT },
+	};
+
+	for (size_t i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
+		if (strcmp(caches[i].name, name) == 0)
+			return caches[i].cache;
+	stop("no such cache");
+}
+
 static void open_instance(const char *cache)
 {
 	struct quire_config config;
 	struct quire_region_config region;
+	int err;
 
 	quire_config_init(&config);
 	config.max_pages = NR_PAGES;
 	config.nr_cpus = 2;
-	config.cache = config.require = strcmp(cache, "none") == 0 ? QUIRE_CACHE_NONE
-								   : QUIRE_CACHE_LOCKED;
+	config.cache = config.require = cache_named(cache);
 	memory = aligned_alloc(PAGE, (size_t)NR_PAGES * PAGE);
 	quire_region_config_init(&region);
 	region.addr = memory;
 	region.bytes = (uint64_t)NR_PAGES * PAGE;
-	if (!memory || quire_create(&config, &q) != 0 || quire_region_add(q, &region, NULL) != 0)
+	err = quire_create(&config, &q);
+	if (err == -QUIRE_EOPNOTSUPP)
+		exit(NOT_OFFERED); /* the report has said why */
+	if (!memory || err != 0 || quire_region_add(q, &region, NULL) != 0)
 		stop("no instance");
 }
 
@@ -220,6 +242,88 @@ static void hand_over(void)
 	quire_free_bulk(q, NR_PAGES, pages);
 }
 
+/*
+ * Four neighbours, freed as one block and taken singly, or the other way round. Their order is told
+ * page by page: one that is told of the block's first page alone leaves three pages that race.
+ */
+#define PART_ORDER 2u
+#define NR_PARTS (1u << PART_ORDER)
+
+static void write_pages(char *at, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr * PAGE; i += 64)
+		at[i] = (char)i;
+}
+
+/* Takes one page and keeps it: what is taken together is ordered by any page of it. */
+static void *take_part(void *unused)
+{
+	char *page;
+
+	(void)unused;
+	while ((page = quire_alloc(q, 0, 0)) == NULL)
+		;
+	write_pages(page, 1);
+	return page;
+}
+
+static void split_over(void)
+{
+	static void *pages[NR_PAGES - NR_PARTS];
+	char *block = take(PART_ORDER);
+	pthread_t threads[NR_PARTS];
+	void *parts[NR_PARTS];
+
+	if (quire_alloc_bulk(q, 0, 0, NR_PAGES - NR_PARTS, pages) != NR_PAGES - NR_PARTS)
+		stop("no pages");
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		if (pthread_create(&threads[i], NULL, take_part, NULL) != 0)
+			stop("no thread");
+	write_pages(block, NR_PARTS);
+	quire_free(q, block);
+	for (unsigned int i = 0; i < NR_PARTS; i++)
+		pthread_join(threads[i], &parts[i]);
+	quire_free_bulk(q, NR_PARTS, parts);
+	quire_free_bulk(q, NR_PAGES - NR_PARTS, pages);
+}
+
+static void *take_whole(void *unused)
+{
+	char *block;
+
+	(void)unused;
+	while ((block = quire_alloc(q, 0, PART_ORDER)) == NULL)
+		;
+	write_pages(block, NR_PARTS);
+	return block;
+}
+
+/* Each page is written after those before it were freed: their order does not hold for it. */
+static void merge_over(void)
+{
+	static void *pages[NR_PAGES];
+	size_t block_bytes = NR_PARTS * PAGE;
+	char *parts = memory + (block_bytes - (uintptr_t)memory % block_bytes) % block_bytes;
+	pthread_t thread;
+	void *block;
+
+	if (quire_alloc_bulk(q, 0, 0, NR_PAGES, pages) != NR_PAGES)
+		stop("no pages");
+	if (pthread_create(&thread, NULL, take_whole, NULL) != 0)
+		stop("no thread");
+	for (unsigned int i = 0; i < NR_PARTS; i++) {
+		write_pages(parts + i * PAGE, 1);
+		quire_free(q, parts + i * PAGE);
+	}
+	pthread_join(thread, &block);
+	if (block != parts)
+		stop("not the block that was freed in parts");
+	quire_free(q, block);
+	for (unsigned int i = 0; i < NR_PAGES; i++)
+		if ((char *)pages[i] < parts || (char *)pages[i] >= parts + block_bytes)
+			quire_free(q, pages[i]);
+}
+
 static void *take_by_pointer(void *unused)
 {
 	char *page;
@@ -248,6 +352,35 @@ static void race(void)
 	quire_free(q, page);
 }
 
+static void *take_one_and_by_pointer(void *unused)
+{
+	char *own;
+
+	while ((own = quire_alloc(q, 0, 0)) == NULL)
+		;
+	take_by_pointer(unused);
+	return own;
+}
+
+/* What the allocator hands over is ordered; a page that goes past it in the meantime is not. */
+static void race_beside(void)
+{
+	static void *pages[NR_PAGES];
+	pthread_t thread;
+	void *own;
+
+	if (quire_alloc_bulk(q, 0, 0, NR_PAGES, pages) != NR_PAGES)
+		stop("no pages");
+	if (pthread_create(&thread, NULL, take_one_and_by_pointer, NULL) != 0)
+		stop("no thread");
+	quire_free(q, pages[5]);
+	write_pages(pages[6], 1);
+	atomic_store_explicit(&passed, (char *)pages[6], memory_order_relaxed);
+	pthread_join(thread, &own);
+	pages[5] = own;
+	quire_free_bulk(q, NR_PAGES, pages);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -268,7 +401,10 @@ int main(int argc, char **argv)
 		{ "over-read-never-allocated", over_read_never_allocated },
 		{ "after-destroy", after_destroy },
 		{ "hand-over", hand_over },
+		{ "split-over", split_over },
+		{ "merge-over", merge_over },
 		{ "race", race },
+		{ "race-beside", race_beside },
 	};
 
 	if (argc != 3)
