@@ -138,7 +138,8 @@ static void write_slot(const struct world *w, size_t i)
 		return;
 	}
 	if (w->form == OFFSET) {
-		slots.offsets[i] = none ? QUIRE_NO_OFFSET : to_offset(w, pfn) + array.inside[i] * 64u;
+		slots.offsets[i] = none ? QUIRE_NO_OFFSET
+					: to_offset(w, pfn) + array.inside[i] * 64u;
 		return;
 	}
 	slots.pages[i] = none ? NULL : quire_pfn_to_page(w->t.q, pfn);
@@ -523,8 +524,8 @@ static bool held_one_of_each_block(uint32_t pfn)
 }
 
 static bool (*const states[])(uint32_t pfn) = {
-	held_by_nobody,		held_one_in_two,       held_runs, held_blocks,
-	held_all_but_scattered, held_one_of_each_block,
+	held_by_nobody, held_one_in_two,	held_runs,
+	held_blocks,	held_all_but_scattered, held_one_of_each_block,
 };
 
 static void allocate(const struct qt_param *param, bool (*is_held)(uint32_t pfn), uint32_t n,

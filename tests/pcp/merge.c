@@ -140,7 +140,8 @@ static bool sleeps_for(int tid, const struct qp_lock *lock)
 	return call == SYS_futex && where == (uintptr_t)&lock->word;
 }
 
-static void start_both(struct qt *t, struct request *requests, bool first_drains, bool second_drains)
+static void start_both(struct qt *t, struct request *requests, bool first_drains,
+		       bool second_drains)
 {
 	start(t, &requests[0], 1, first_drains);
 	start(t, &requests[1], 2, second_drains);
@@ -267,7 +268,8 @@ static void test_behind_a_drain_inside_its_fence(const struct qt_param *param)
 {
 	(void)param;
 	run_behind_a_fence(0, 2); /* the first's; the second's; the third has had its drain */
-	run_behind_a_fence(1, 3); /* of the second, for the list that was left and for the new one */
+	run_behind_a_fence(1,
+			   3); /* of the second, for the list that was left and for the new one */
 	run_behind_a_fence(2, 3); /* the third makes up for the second */
 }
 
