@@ -235,6 +235,8 @@ void qi_zone_give_run_locked(struct qi_space *space, struct qi_zone *zone, uint3
 {
 	uint32_t block = qi_block_of(pfn);
 
+	if (QI_DEBUG && qi_item_of(pfn) + n > QI_UNIT_ITEMS)
+		qp_panic("a run given to a zone leaves its pageblock");
 	file_block(space, zone, block, qi_level_add(&space->blocks, block, qi_item_of(pfn), n));
 	set_free(zone, free_now(zone) + n);
 	qi_count(&zone->nr_given, n);
