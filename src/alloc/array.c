@@ -92,14 +92,16 @@ uint64_t qi_array_address(const struct qi_array *array, size_t slot)
 	}
 }
 
-/* By address, or by distance from the region's start. */
+/* By address, or by distance from the region's start; round: also inside a page. */
 static struct qi_range range_of(const struct quire *q, enum qi_form form,
-				const struct qi_region *region)
+				const struct qi_region *region, bool round)
 {
 	struct qi_range range = qi_region_range(&q->space, region);
 
 	if (form == QI_FORM_OFFSET)
 		range.start = 0;
+	if (round)
+		range.inside = 0;
 	return range;
 }
 
@@ -108,7 +110,7 @@ static void put_pages(const struct quire *q, void **pages, uint32_t n, const uin
 	struct qi_range range;
 
 	if (qi_nr_regions(&q->space) == 1) {
-		range = range_of(q, QI_FORM_PAGE, q->space.regions);
+		range = range_of(q, QI_FORM_PAGE, q->space.regions, false);
 		q->vector->to_slots(&range, n, pfns, (qi_slot *)(void *)pages);
 		return;
 	}
@@ -129,7 +131,7 @@ void qi_array_put(const struct quire *q, const struct qi_array *array, size_t sl
 		memcpy(array->out.pfns + slot, pfns, n * sizeof(*pfns));
 		break;
 	case QI_FORM_OFFSET:
-		range = range_of(q, QI_FORM_OFFSET, array->region);
+		range = range_of(q, QI_FORM_OFFSET, array->region, false);
 		q->vector->to_slots(&range, n, pfns, array->out.offsets + slot);
 		break;
 	}
@@ -146,19 +148,15 @@ static bool get_pages(const struct quire *q, void *const *pages, bool round, uin
 
 	if (qi_nr_regions(&q->space) != 1 || q->space.regions->addr == NULL)
 		return false;
-	range = range_of(q, QI_FORM_PAGE, q->space.regions);
-	if (round)
-		range.inside = 0;
+	range = range_of(q, QI_FORM_PAGE, q->space.regions, round);
 	return q->vector->from_slots(&range, n, (const qi_slot *)(const void *)pages, pfns);
 }
 
 static bool get_offsets(const struct quire *q, const struct qi_array *array, size_t slot,
 			bool round, uint32_t n, uint32_t *pfns)
 {
-	struct qi_range range = range_of(q, QI_FORM_OFFSET, array->region);
+	struct qi_range range = range_of(q, QI_FORM_OFFSET, array->region, round);
 
-	if (round)
-		range.inside = 0;
 	return q->vector->from_slots(&range, n, array->in.offsets + slot, pfns);
 }
 

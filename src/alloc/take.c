@@ -147,27 +147,28 @@ uint32_t qi_take_look(struct quire *q, struct qi_request *request, struct qi_wat
 	return take_from_zones(q, request, 0, qi_zone_release, want, pfns);
 }
 
-/*
- * Whether pages lie where a look at the zones alone does not see them: others have put them there
- * between the drain and the look, which began after that and saw nothing move.
- */
-static bool any_hidden(const struct quire *q)
+/* Pages that lie where a look at the zones alone does not see them. */
+static uint64_t count_hidden(const struct quire *q)
 {
 	uint64_t hidden = qi_front_count_lists(&q->front) + qi_depot_count(q->front.depot);
 
 	for (uint32_t i = 0; i < q->space.nr_zones; i++)
 		hidden += qi_stash_count(&q->space.zones[i]);
-	return hidden > 0;
+	return hidden;
 }
 
+/*
+ * A look for particular pages asks the zones alone, and others may hide pages between its drain and
+ * its look. What is hidden is counted before the watch is asked: what left its place before that,
+ * has moved.
+ */
 static bool look_again(const struct quire *q, const struct qi_request *request,
 		       struct qi_watch *watch)
 {
-	if (qi_watch_again(q, watch))
-		return true;
-	if (request->order == 0 && request->only == NULL)
-		return false;
-	return any_hidden(q) && ++watch->looks < watch->most;
+	bool particular = request->order > 0 || request->only != NULL;
+	bool hidden = particular && count_hidden(q) > 0;
+
+	return qi_watch_again(q, watch) || (hidden && ++watch->looks < watch->most);
 }
 
 static uint32_t take_hard(struct quire *q, struct qi_request *request, uint32_t want,
@@ -218,13 +219,12 @@ void qi_untake(struct quire *q, unsigned int order, uint32_t n, const uint32_t *
 
 uint64_t qi_count_free(const struct quire *q)
 {
-	uint64_t nr_free = qi_front_count_lists(&q->front) + qi_depot_count(q->front.depot);
+	uint64_t nr_free = count_hidden(q);
 
 	for (uint32_t i = 0; i < q->space.nr_zones; i++) {
 		const struct qi_zone *zone = &q->space.zones[i];
 
-		nr_free += qi_count_get(&zone->nr_free) + qi_count_get(&zone->nr_deferred) +
-			   qi_stash_count(zone);
+		nr_free += qi_count_get(&zone->nr_free) + qi_count_get(&zone->nr_deferred);
 	}
 	return nr_free;
 }

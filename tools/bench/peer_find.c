@@ -16,7 +16,7 @@ enum peer_build { PEER_BUILT, PEER_NO_LIBRARY, PEER_SANITIZED };
 /* A peer's library and Debian's package of it. */
 struct source {
 	enum peer_build build;
-	const char *library;
+	const char *needs;
 	const char *package;
 };
 
@@ -54,7 +54,7 @@ static void explain(uint32_t allocator, char *text, size_t bytes)
 		snprintf(text, bytes,
 			 "quire-peer-%s was not built, as %s was not there. Install the Debian "
 			 "package %s ('make bench-deps' does), then build again",
-			 name, source.library, source.package);
+			 name, source.needs, source.package);
 		break;
 	}
 }
