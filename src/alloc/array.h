@@ -8,12 +8,6 @@
 
 #include "alloc/instance.h"
 
-enum qi_form {
-	QI_FORM_PAGE,
-	QI_FORM_PFN,
-	QI_FORM_OFFSET,
-};
-
 /* The caller's array, or for single calls the one slot. */
 struct qi_array {
 	enum qi_form form;

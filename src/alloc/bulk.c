@@ -165,55 +165,6 @@ static size_t bulk(struct quire *q, struct qi_request *request, size_t n, struct
 	return done;
 }
 
-/* A batch from the CPU's list, or where that is used up and a full one is wanted, from the depot. */
-static inline uint32_t take_batch(struct quire *q, uint32_t want, uint32_t *pfns)
-{
-	const struct qi_ready *ready = &q->ready;
-	uint32_t got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
-
-	if (qp_likely(got < QP_LEFT))
-		return got;
-	qi_front_left(&q->front, got);
-	if (got == QP_SHORT && want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
-		return qi_depot_get(q->front.depot, false, pfns);
-	return 0;
-}
-
-/* How many of n pages are ready, where requests with these arguments may have them so. */
-static inline size_t take_ready(struct quire *q, enum qi_form form, const _Atomic uint8_t *way,
-				quire_gfp gfp, unsigned int order, size_t n, void *slots)
-{
-	const struct qi_ready *ready = &q->ready;
-	uint32_t pfns[QI_SCRATCH];
-	size_t done = 0;
-
-	if (qp_unlikely((gfp | order) != 0 || qi_ready_way(way) == QI_WAY_LONG || slots == NULL ||
-			!qp_section_known(ready->owner)))
-		return 0;
-	if (n == 1) {
-		uint64_t pfn = qi_ready_pop(ready);
-
-		if (qp_unlikely(pfn >= QP_LEFT)) {
-			qi_front_left(&q->front, (uint32_t)pfn);
-			return 0;
-		}
-		if (ready->check != QUIRE_CHECK_OFF)
-			qi_state_set(ready->state, (uint32_t)pfn, QI_STATE_HELD);
-		qi_ready_write_one(q, form, slots, 0, (uint32_t)pfn);
-		return 1;
-	}
-	while (done < n) {
-		uint32_t want = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-		uint32_t got = take_batch(q, want, pfns);
-
-		if (qp_unlikely(got == 0))
-			break;
-		qi_ready_write(q, form, slots, done, got, pfns);
-		done += got;
-	}
-	return done;
-}
-
 /*
  * One page that is ready, as a single call has it; false: nothing was done. Only where all pages
  * are and stay alike: one region.
@@ -251,66 +202,151 @@ static size_t alloc_bulk(struct quire *q, struct qi_request *request, struct qi_
 	return bulk(q, request, array->n, &sink);
 }
 
-QI_LONG_WAY size_t alloc_bulk_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
-				   void **pages, size_t done)
+/* Slots from `done` on. Pages are by offset into the region of handle, where that is their form. */
+QI_LONG_WAY size_t alloc_bulk_long(struct quire *q, enum qi_form form, struct quire_region handle,
+				   quire_gfp gfp, unsigned int order, size_t n, void *slots,
+				   size_t done)
 {
-	struct qi_request request = { .call = "quire_alloc_bulk", .gfp = gfp, .order = order };
-	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
+	static const char *const calls[] = {
+		[QI_FORM_PAGE] = "quire_alloc_bulk",
+		[QI_FORM_PFN] = "quire_alloc_bulk_pfn",
+		[QI_FORM_OFFSET] = "quire_alloc_bulk_offset",
+	};
+	struct qi_request request = { .call = calls[form], .gfp = gfp, .order = order };
+	struct qi_array array = { .form = form, .n = n - done };
 
-	array.out.pages = pages != NULL ? pages + done : NULL;
-	return done + alloc_bulk(q, &request, &array, NULL);
+	if (slots != NULL)
+		slots = qi_ready_slot(form, slots, done);
+	qi_array_out(&array, slots);
+	return done + alloc_bulk(q, &request, &array, form == QI_FORM_OFFSET ? &handle : NULL);
+}
+
+/* ---- What is ready --------------------------------------------------------------------------- */
+
+/* Whether requests with these arguments may have pages that are ready. */
+static inline bool may_be_ready(const struct quire *q, const _Atomic uint8_t *way, quire_gfp gfp,
+				unsigned int order, const void *slots)
+{
+	return qp_likely((gfp | order) == 0 && qi_ready_way(way) != QI_WAY_LONG && slots != NULL &&
+			 qp_section_known(q->ready.owner));
+}
+
+static const struct quire_region first_region = { .id = 1 };
+
+/* The rest, when the list was left and why. */
+QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, void *slots,
+				  size_t done, uint32_t why)
+{
+	qi_front_left(&q->front, why);
+	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
+}
+
+/* Few pages one by one: less than what a batch costs to begin. */
+static inline size_t alloc_few(struct quire *q, enum qi_form form, size_t n, void *slots)
+{
+	const struct qi_ready *ready = &q->ready;
+
+	for (size_t done = 0; done < n; done++) {
+		uint64_t pfn = qp_pop_one(ready->pcps, &ready->nr_cpus);
+
+		if (qp_unlikely(pfn >= QP_LEFT))
+			return alloc_few_left(q, form, n, slots, done, (uint32_t)pfn);
+		if (qi_checked(q))
+			qi_state_set(ready->state, (uint32_t)pfn, QI_STATE_HELD);
+		qi_ready_write_one(q, form, slots, done, (uint32_t)pfn);
+	}
+	return n;
+}
+
+/*
+ * The list had not as many, and gives what it has; or is used up, and the depot a full batch if that
+ * is wanted.
+ */
+QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why, uint32_t want,
+			       void *slots, size_t at)
+{
+	const struct qi_ready *ready = &q->ready;
+	uint32_t pfns[QI_SCRATCH];
+	uint32_t got = why;
+
+	if (why == QP_SHORT)
+		got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
+	if (got >= QP_LEFT) {
+		qi_front_left(&q->front, got);
+		if (got != QP_SHORT || want != QI_SCRATCH || q->front.depot->batch != QI_SCRATCH)
+			return 0;
+		got = qi_depot_get(q->front.depot, false, pfns);
+	}
+	if (got > 0)
+		qi_ready_write(q, form, slots, at, got, pfns);
+	return got;
+}
+
+/* In batches. */
+static inline size_t alloc_batches(struct quire *q, enum qi_form form, size_t n, void *slots)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		uint32_t want = batch_of(n - done);
+		uint32_t got = q->vector->take[form](&q->ready, qi_ready_range(q, form), want,
+						     qi_ready_slot(form, slots, done));
+
+		if (qp_unlikely(got >= QP_LEFT))
+			got = take_left(q, form, got, want, slots, done);
+		if (qp_unlikely(got == 0))
+			break;
+		done += got;
+	}
+	if (qp_likely(done == n && n > 0))
+		return n;
+	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
+}
+
+QI_LONG_WAY size_t alloc_pages(struct quire *q, size_t n, void **pages)
+{
+	return alloc_batches(q, QI_FORM_PAGE, n, pages);
+}
+
+QI_LONG_WAY size_t alloc_pfns(struct quire *q, size_t n, uint32_t *pfns)
+{
+	return alloc_batches(q, QI_FORM_PFN, n, pfns);
+}
+
+QI_LONG_WAY size_t alloc_offsets(struct quire *q, size_t n, uint64_t *offsets)
+{
+	return alloc_batches(q, QI_FORM_OFFSET, n, offsets);
+}
+
+static inline bool is_few(size_t n)
+{
+	return n - 1 < QI_FEW - 1;
 }
 
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
-	size_t done = take_ready(q, QI_FORM_PAGE, &q->ready.pages, gfp, order, n, pages);
-
-	return qp_likely(done == n && n > 0) ? n : alloc_bulk_long(q, gfp, order, n, pages, done);
-}
-
-QI_LONG_WAY size_t alloc_bulk_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
-				       uint32_t *pfns, size_t done)
-{
-	struct qi_request request = { .call = "quire_alloc_bulk_pfn", .gfp = gfp, .order = order };
-	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
-
-	array.out.pfns = pfns != NULL ? pfns + done : NULL;
-	return done + alloc_bulk(q, &request, &array, NULL);
+	if (!may_be_ready(q, &q->ready.pages, gfp, order, pages))
+		return alloc_bulk_long(q, QI_FORM_PAGE, first_region, gfp, order, n, pages, 0);
+	return is_few(n) ? alloc_few(q, QI_FORM_PAGE, n, pages) : alloc_pages(q, n, pages);
 }
 
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
-	size_t done = take_ready(q, QI_FORM_PFN, &q->ready.pfns, gfp, order, n, pfns);
-
-	return qp_likely(done == n && n > 0) ? n
-					     : alloc_bulk_pfn_long(q, gfp, order, n, pfns, done);
-}
-
-QI_LONG_WAY size_t alloc_bulk_offset_long(struct quire *q, struct quire_region handle,
-					  quire_gfp gfp, unsigned int order, size_t n,
-					  uint64_t *offsets, size_t done)
-{
-	struct qi_request request = { .call = "quire_alloc_bulk_offset",
-				      .gfp = gfp,
-				      .order = order };
-	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n - done };
-
-	array.out.offsets = offsets != NULL ? offsets + done : NULL;
-	return done + alloc_bulk(q, &request, &array, &handle);
+	if (!may_be_ready(q, &q->ready.pfns, gfp, order, pfns))
+		return alloc_bulk_long(q, QI_FORM_PFN, first_region, gfp, order, n, pfns, 0);
+	return is_few(n) ? alloc_few(q, QI_FORM_PFN, n, pfns) : alloc_pfns(q, n, pfns);
 }
 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
-	size_t done = 0;
-
-	if (qp_likely(handle.id == 1))
-		done = take_ready(q, QI_FORM_OFFSET, &q->ready.offsets, gfp, order, n, offsets);
-	if (qp_likely(done == n && n > 0))
-		return n;
-	return alloc_bulk_offset_long(q, handle, gfp, order, n, offsets, done);
+	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, &q->ready.offsets, gfp, order, offsets))
+		return alloc_bulk_long(q, QI_FORM_OFFSET, handle, gfp, order, n, offsets, 0);
+	return is_few(n) ? alloc_few(q, QI_FORM_OFFSET, n, offsets) : alloc_offsets(q, n, offsets);
 }
+
+/* ---- Holes ----------------------------------------------------------------------------------- */
 
 static size_t count_holes(const struct qi_array *array)
 {

@@ -94,38 +94,15 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 }
 
 /*
- * Pages that are free by state go to this CPU's list, or where that is full and they are a full
- * batch, to the depot; false: neither had room.
+ * Pages are free by state, and the list has not taken them. A full list leaves a full batch to the
+ * depot. false: neither had room.
  */
-static inline bool push_ready(struct quire *q, uint32_t n, const uint32_t *pfns)
+QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint32_t pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
-
-	if (qp_likely(pushed < QP_LEFT) || (pushed == QP_SHORT && n == q->front.depot->batch &&
-					    qi_depot_put(q->front.depot, pfns)))
+	if (why == QP_SHORT && n == q->front.depot->batch && qi_depot_put(q->front.depot, pfns))
 		return true;
-	give_left(q, n, pfns, pushed);
-	return pushed != QP_SHORT;
-}
-
-/* One page, without a batch in memory. */
-static inline size_t free_one_ready(struct quire *q, enum qi_form form, const void *slots)
-{
-	const struct qi_ready *ready = &q->ready;
-	uint64_t pfn = qi_ready_read_one(q, form, slots, 0);
-	uint32_t pushed;
-
-	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-			(qi_checked(q) && !qi_ready_accept(ready, pfn))))
-		return 0;
-	pushed = qi_ready_push(ready, pfn);
-	if (qp_unlikely(pushed >= QP_LEFT)) {
-		uint32_t left = (uint32_t)pfn;
-
-		give_left(q, 1, &left, pushed);
-	}
-	return 1;
+	give_left(q, n, pfns, why);
+	return why != QP_SHORT;
 }
 
 /* Pages on their way to the zone: the run [start, start + n) of one pageblock. */
@@ -172,40 +149,12 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 
 	qi_transit_begin(q->front.home);
 	while (n - done >= QI_SCRATCH && got == QI_SCRATCH) {
-		got = qi_ready_read_many(q, form, slots, done, QI_SCRATCH, pfns);
+		got = qi_ready_read(q, form, slots, done, QI_SCRATCH, pfns);
 		add_to_run(q, &run, got, pfns);
 		done += got;
 	}
 	give_run(q, &run);
 	qi_transit_end(q->front.home, true);
-	return done;
-}
-
-/* How many of n pages the shortest way frees. */
-static inline size_t free_ready(struct quire *q, enum qi_form form, size_t n, const void *slots)
-{
-	uint32_t pfns[QI_SCRATCH];
-	uint32_t some = QI_SCRATCH;
-	uint32_t got = QI_SCRATCH;
-	size_t done = 0;
-
-	if (qp_unlikely(slots == NULL || qi_ready_get(&q->ready.nr_pages) == 0 ||
-			(form == QI_FORM_PAGE && q->ready.addr == 0) ||
-			!qp_section_known(q->ready.owner) || (!qi_checked(q) && qi_has_high(q))))
-		return 0;
-	if (n == 1)
-		return free_one_ready(q, form, slots);
-	for (; done < n && got == some; done += got) {
-		if (n - done < QI_SCRATCH)
-			some = (uint32_t)(n - done);
-		if (some <= QI_FEW)
-			got = qi_ready_read_few(q, form, slots, done, some, pfns);
-		else
-			got = qi_ready_read_many(q, form, slots, done, some, pfns);
-		if (qp_likely(got > 0) && qp_unlikely(!push_ready(q, got, pfns)) &&
-		    n - done >= QI_UNIT_ITEMS)
-			return free_runs(q, form, n, slots, done + got);
-	}
 	return done;
 }
 
@@ -233,20 +182,132 @@ static size_t free_bulk(struct quire *q, const char *call, const struct qi_array
 	return freed;
 }
 
-QI_LONG_WAY size_t free_bulk_long(struct quire *q, size_t n, void *const *pages, size_t done)
+/*
+ * Slots from `done` on. Pages are by offset into the region of handle, where that is their form.
+ */
+QI_LONG_WAY size_t free_bulk_long(struct quire *q, enum qi_form form, struct quire_region handle,
+				  size_t n, const void *slots, size_t done)
 {
-	struct qi_array array = { .form = QI_FORM_PAGE, .n = n - done };
+	static const char *const calls[] = {
+		[QI_FORM_PAGE] = "quire_free_bulk",
+		[QI_FORM_PFN] = "quire_free_bulk_pfn",
+		[QI_FORM_OFFSET] = "quire_free_bulk_offset",
+	};
+	struct qi_array array = { .form = form, .n = n - done };
+	int error;
 
-	array.in.pages = pages != NULL ? pages + done : NULL;
-	return done + free_bulk(q, "quire_free_bulk", &array, false);
+	if (form == QI_FORM_OFFSET) {
+		array.region = qi_free_region(q, calls[form], handle, &error);
+		if (array.region == NULL)
+			return done;
+	}
+	if (slots != NULL)
+		slots = qi_ready_slot(form, slots, done);
+	qi_array_in(&array, slots);
+	return done + free_bulk(q, calls[form], &array, false);
+}
+
+/* ---- What is ready --------------------------------------------------------------------------- */
+
+/* Whether pages in slots of that form may go to the list without further questions. */
+static inline bool may_be_ready(const struct quire *q, enum qi_form form, const void *slots)
+{
+	return qp_likely(slots != NULL && qi_ready_get(&q->ready.nr_pages) > 0 &&
+			 (form != QI_FORM_PAGE || q->ready.addr != 0) &&
+			 qp_section_known(q->ready.owner) && (qi_checked(q) || !qi_has_high(q)));
+}
+
+static const struct quire_region first_region = { .id = 1 };
+
+/* The page of slot `done` is free by state, but the list has not taken it; it, and the rest. */
+QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
+				 size_t done, uint32_t why)
+{
+	uint32_t pfn = (uint32_t)qi_ready_read_one(q, form, slots, done);
+
+	give_left(q, 1, &pfn, why);
+	done++;
+	return done == n ? n : free_bulk_long(q, form, first_region, n, slots, done);
+}
+
+/* Few pages, one by one. */
+static inline size_t free_few(struct quire *q, enum qi_form form, size_t n, const void *slots)
+{
+	const struct qi_ready *ready = &q->ready;
+
+	for (size_t done = 0; done < n; done++) {
+		uint64_t pfn = qi_ready_read_one(q, form, slots, done);
+		uint32_t pushed;
+
+		if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
+				(qi_checked(q) && !qi_ready_accept(ready, pfn))))
+			return free_bulk_long(q, form, first_region, n, slots, done);
+		pushed = qi_ready_push(ready, pfn);
+		if (qp_unlikely(pushed >= QP_LEFT))
+			return free_few_left(q, form, n, slots, done, pushed);
+	}
+	return n;
+}
+
+/* In batches. */
+static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, const void *slots)
+{
+	uint32_t pfns[QI_SCRATCH];
+	size_t done = 0;
+
+	while (done < n) {
+		uint32_t some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
+		uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), some,
+						       qi_ready_slot(form, slots, done), pfns);
+
+		if (qp_unlikely(given == 0))
+			return free_bulk_long(q, form, first_region, n, slots, done);
+		done += some;
+		if (qp_unlikely(given != some) && !push_left(q, some, pfns, given) &&
+		    n - done >= QI_UNIT_ITEMS)
+			done = free_runs(q, form, n, slots, done);
+	}
+	return n;
+}
+
+QI_LONG_WAY size_t free_pages(struct quire *q, size_t n, void *const *pages)
+{
+	return free_batches(q, QI_FORM_PAGE, n, pages);
+}
+
+QI_LONG_WAY size_t free_pfns(struct quire *q, size_t n, const uint32_t *pfns)
+{
+	return free_batches(q, QI_FORM_PFN, n, pfns);
+}
+
+QI_LONG_WAY size_t free_offsets(struct quire *q, size_t n, const uint64_t *offsets)
+{
+	return free_batches(q, QI_FORM_OFFSET, n, offsets);
 }
 
 size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
-	size_t done = free_ready(q, QI_FORM_PAGE, n, pages);
-
-	return qp_likely(done == n) ? n : free_bulk_long(q, n, pages, done);
+	if (!may_be_ready(q, QI_FORM_PAGE, pages))
+		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
+	return n < QI_FEW ? free_few(q, QI_FORM_PAGE, n, pages) : free_pages(q, n, pages);
 }
+
+size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
+{
+	if (!may_be_ready(q, QI_FORM_PFN, pfns))
+		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
+	return n < QI_FEW ? free_few(q, QI_FORM_PFN, n, pfns) : free_pfns(q, n, pfns);
+}
+
+size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
+			      const uint64_t *offsets)
+{
+	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, QI_FORM_OFFSET, offsets))
+		return free_bulk_long(q, QI_FORM_OFFSET, handle, n, offsets, 0);
+	return n < QI_FEW ? free_few(q, QI_FORM_OFFSET, n, offsets) : free_offsets(q, n, offsets);
+}
+
+/* ---- Addresses that are rounded -------------------------------------------------------------- */
 
 size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
 {
@@ -255,46 +316,13 @@ size_t quire_free_bulk_round(struct quire *q, size_t n, void *const *addresses)
 	return free_bulk(q, "quire_free_bulk_round", &array, true);
 }
 
-QI_LONG_WAY size_t free_bulk_pfn_long(struct quire *q, size_t n, const uint32_t *pfns, size_t done)
-{
-	struct qi_array array = { .form = QI_FORM_PFN, .n = n - done };
-
-	array.in.pfns = pfns != NULL ? pfns + done : NULL;
-	return done + free_bulk(q, "quire_free_bulk_pfn", &array, false);
-}
-
-size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
-{
-	size_t done = free_ready(q, QI_FORM_PFN, n, pfns);
-
-	return qp_likely(done == n) ? n : free_bulk_pfn_long(q, n, pfns, done);
-}
-
-static size_t free_bulk_offset(struct quire *q, const char *call, struct quire_region handle,
-			       size_t n, const uint64_t *offsets, bool round)
+size_t quire_free_bulk_offset_round(struct quire *q, struct quire_region handle, size_t n,
+				    const uint64_t *offsets)
 {
 	struct qi_array array = { .form = QI_FORM_OFFSET, .n = n, .in.offsets = offsets };
 	int error;
 
-	array.region = qi_free_region(q, call, handle, &error);
-	return array.region == NULL ? 0 : free_bulk(q, call, &array, round);
-}
-
-size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
-			      const uint64_t *offsets)
-{
-	size_t done = 0;
-
-	if (qp_likely(handle.id == 1))
-		done = free_ready(q, QI_FORM_OFFSET, n, offsets);
-	if (qp_likely(done == n && n > 0))
-		return n;
-	return done + free_bulk_offset(q, "quire_free_bulk_offset", handle, n - done,
-				       offsets != NULL ? offsets + done : NULL, false);
-}
-
-size_t quire_free_bulk_offset_round(struct quire *q, struct quire_region handle, size_t n,
-				    const uint64_t *offsets)
-{
-	return free_bulk_offset(q, "quire_free_bulk_offset_round", handle, n, offsets, true);
+	array.region = qi_free_region(q, "quire_free_bulk_offset_round", handle, &error);
+	return array.region == NULL ? 0
+				    : free_bulk(q, "quire_free_bulk_offset_round", &array, true);
 }

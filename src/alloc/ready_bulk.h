@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shortest ways for many pages, in instances where alloc/ready.h says so. Batches of a few pages
- * are done here; for longer ones it pays to call code made for this machine's vectors. The form is a
- * constant of each caller.
+ * The shortest ways for many pages, in instances where alloc/ready.h says so: single pages here,
+ * batches by code made for this machine's vectors. The form is a constant of each caller.
  */
 #ifndef QI_ALLOC_READY_BULK_H
 #define QI_ALLOC_READY_BULK_H
@@ -10,12 +9,40 @@
 #include "alloc/array.h"
 
 enum {
-	QI_FEW = 15, /* sections move as many one by one */
+	QI_FEW = 4, /* pages from which on a batch is faster than single pages */
 };
+
+/* An array of slots that calls write, and of slots that calls read. */
+static inline void qi_array_out(struct qi_array *array, void *slots)
+{
+	if (array->form == QI_FORM_PAGE)
+		array->out.pages = slots;
+	else if (array->form == QI_FORM_PFN)
+		array->out.pfns = slots;
+	else
+		array->out.offsets = slots;
+}
+
+static inline void qi_array_in(struct qi_array *array, const void *slots)
+{
+	if (array->form == QI_FORM_PAGE)
+		array->in.pages = slots;
+	else if (array->form == QI_FORM_PFN)
+		array->in.pfns = slots;
+	else
+		array->in.offsets = slots;
+}
 
 static inline const struct qi_range *qi_ready_range(const struct quire *q, enum qi_form form)
 {
 	return form == QI_FORM_OFFSET ? &q->by_offset : &q->by_address;
+}
+
+static inline void *qi_ready_slot(enum qi_form form, const void *slots, size_t at)
+{
+	size_t bytes = form == QI_FORM_PFN ? sizeof(uint32_t) : sizeof(qi_slot);
+
+	return (char *)(uintptr_t)slots + at * bytes;
 }
 
 /* One page to a slot, and back: huge for what is no page's. */
@@ -49,16 +76,7 @@ static inline uint64_t qi_ready_read_one(const struct quire *q, enum qi_form for
 static inline void qi_ready_write(const struct quire *q, enum qi_form form, void *slots, size_t at,
 				  uint32_t n, const uint32_t *pfns)
 {
-	bool checked = q->ready.check != QUIRE_CHECK_OFF;
-
-	for (uint32_t i = 0; n <= QI_FEW && i < n; i++) {
-		if (checked)
-			qi_state_set(q->ready.state, pfns[i], QI_STATE_HELD);
-		qi_ready_write_one(q, form, slots, at + i, pfns[i]);
-	}
-	if (n <= QI_FEW)
-		return;
-	if (checked)
+	if (q->ready.check != QUIRE_CHECK_OFF)
 		q->vector->hold(q->ready.state, n, pfns);
 	if (form == QI_FORM_PFN)
 		memcpy((uint32_t *)slots + at, pfns, n * sizeof(*pfns));
@@ -68,34 +86,10 @@ static inline void qi_ready_write(const struct quire *q, enum qi_form form, void
 
 /*
  * The pages in n slots from at on, which are held and become free by state, up to the first that is
- * not, or is no page's; how many. Unchecked, all are taken to be held.
+ * not; none if any slot is no page's. How many. Unchecked, all are taken to be held.
  */
-static inline uint32_t qi_ready_read_few(const struct quire *q, enum qi_form form,
-					 const void *slots, size_t at, uint32_t n, uint32_t *pfns)
-{
-	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
-	bool checked = q->ready.check != QUIRE_CHECK_OFF;
-	qi_state *state = q->ready.state;
-	uint32_t i = 0;
-
-	for (; i < n; i++) {
-		uint64_t pfn = qi_ready_read_one(q, form, slots, at + i);
-
-		if (qp_unlikely(pfn - q->ready.first_pfn >= nr_pages))
-			break;
-		if (checked) {
-			if (qp_unlikely(qi_state_get(state, (uint32_t)pfn) != QI_STATE_HELD))
-				break;
-			qi_state_set(state, (uint32_t)pfn, QI_STATE_FREE);
-		}
-		pfns[i] = (uint32_t)pfn;
-	}
-	return i;
-}
-
-/* The same for a longer batch: none if any slot is no page's. */
-static inline uint32_t qi_ready_read_many(const struct quire *q, enum qi_form form,
-					  const void *slots, size_t at, uint32_t n, uint32_t *pfns)
+static inline uint32_t qi_ready_read(const struct quire *q, enum qi_form form, const void *slots,
+				     size_t at, uint32_t n, uint32_t *pfns)
 {
 	const struct qi_range *range = qi_ready_range(q, form);
 	bool good;

@@ -169,10 +169,37 @@ WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
 	return i + release_each(state, n - i, pfns + i);
 }
 
+/* ---- Whole batches: forms are constants in the inlined functions ----------------------------- */
+
+#ifdef QP_WIDE_SECTIONS
+#include "alloc/vector_wide.h"
+#else
+#include "alloc/vector_memory.h"
+#endif
+
+#define QI_DEFINE_BATCHES(name, form)                                                          \
+	WHOLE uint32_t take_##name(const struct qi_ready *ready, const struct qi_range *range, \
+				   uint32_t n, void *slots)                                    \
+	{                                                                                      \
+		return take(form, ready, range, n, slots);                                     \
+	}                                                                                      \
+                                                                                               \
+	WHOLE uint32_t give_##name(const struct qi_ready *ready, const struct qi_range *range, \
+				   uint32_t n, const void *slots, uint32_t *pfns)              \
+	{                                                                                      \
+		return give(form, ready, range, n, slots, pfns);                               \
+	}
+
+QI_DEFINE_BATCHES(pages, QI_FORM_PAGE)
+QI_DEFINE_BATCHES(pfns, QI_FORM_PFN)
+QI_DEFINE_BATCHES(offsets, QI_FORM_OFFSET)
+
 const struct qi_vector QI_VECTOR = {
 	.to_slots = to_slots,
 	.from_slots = from_slots,
 	.in_range = in_range,
 	.hold = hold,
 	.release = release,
+	.take = { take_pages, take_pfns, take_offsets },
+	.give = { give_pages, give_pfns, give_offsets },
 };

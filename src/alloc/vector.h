@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bulk calls do to each page of a batch: conversions between forms, and the states. One source
- * (vector.c), compiled once for each width of vectors that a processor may have; which one an
- * instance uses is chosen when it is made.
+ * What bulk calls do to each page of a batch: conversions between forms, and the states; and the
+ * whole of a batch between a list and the caller. One source (vector.c), compiled once for each width
+ * of vectors that a processor may have; which one an instance uses is chosen when it is made.
  */
 #ifndef QI_ALLOC_VECTOR_H
 #define QI_ALLOC_VECTOR_H
 
-#include "core/state.h"
+#include "alloc/ready.h"
 
 /* Slots of the caller, which are pointers or offsets: 64 bits. */
 typedef uint64_t __attribute__((may_alias)) qi_slot;
+
+enum qi_form {
+	QI_FORM_PAGE,
+	QI_FORM_PFN,
+	QI_FORM_OFFSET,
+
+};
 
 /* Where slots count from, and which are pages. */
 struct qi_range {
@@ -34,6 +41,20 @@ struct qi_vector {
 	void (*hold)(qi_state *state, uint32_t n, const uint32_t *pfns);
 	/* Held pages become free, in order, up to the first that is not held; how many. */
 	uint32_t (*release)(qi_state *state, uint32_t n, const uint32_t *pfns);
+	/*
+	 * By form, for threads that are known, n <= QI_SCRATCH: pages of this CPU's list, held, to
+	 * slots; how many, or a code, and nothing has been done.
+	 */
+	uint32_t (*take[QI_FORM_OFFSET + 1])(const struct qi_ready *ready,
+					     const struct qi_range *range, uint32_t n, void *slots);
+	/*
+	 * The pages in n slots, held, to this CPU's list: n. 0: some are no pages or not held, and
+	 * nothing has been done. A code: they are free by state, lie in pfns, and the list has not
+	 * taken them.
+	 */
+	uint32_t (*give[QI_FORM_OFFSET + 1])(const struct qi_ready *ready,
+					     const struct qi_range *range, uint32_t n,
+					     const void *slots, uint32_t *pfns);
 };
 
 /* The widest that this machine has: vectors_wide.c, vectors_one.c. */

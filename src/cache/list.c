@@ -3,7 +3,7 @@
 
 size_t qi_list_bytes(uint32_t capacity)
 {
-	size_t bytes = sizeof(struct qp_list) + capacity * sizeof(uint32_t);
+	size_t bytes = sizeof(struct qp_list) + (capacity + QP_LIST_SLACK) * sizeof(uint32_t);
 
 	/* Two CPUs never share a line; nor a pair of lines, as the machine fetches them by two. */
 	return (bytes + 2 * QP_CACHE_LINE - 1) & ~(size_t)(2 * QP_CACHE_LINE - 1);

@@ -25,6 +25,7 @@
 enum {
 	QP_LIST_MAX = 2048, /* slots */
 	QP_BATCH_MAX = 64, /* pages of one batch section */
+	QP_LIST_SLACK = 32, /* slots behind the last, which sections may touch in passing */
 };
 
 /*

@@ -13,7 +13,7 @@ const char *const traps_names[TRAPS_NR_SECTIONS] = { "pop-one", "push-one", "pop
 						     "push-batch" };
 
 enum {
-	MOST = 64, /* sections, inlined wherever they are used */
+	MOST = 256, /* sections, inlined wherever they are used */
 };
 
 static struct {

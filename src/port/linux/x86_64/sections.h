@@ -13,9 +13,6 @@
 
 #include "port/linux/inject.h"
 
-/* enum qp_vectors of this machine. */
-extern QP_HIDDEN uint32_t qp_vector_width;
-
 #define QP_SECTIONS_WRITTEN true
 #define QP_SIGNATURE 0x53053053u /* what the C library registers with */
 
@@ -164,29 +161,12 @@ aborted:
 }
 
 /*
- * i slots from `from` to `to`, sixteen at a time and then one by one; uses up all three. Loads as
- * wide as the stores that they follow need not wait for these to reach the cache: few slots are
- * written one by one, and many by the widest vectors of the machine (alloc/vector.c), which
- * registers from 16 on hold without a penalty for code that knows nothing of them.
+ * i slots from `from` to `to`, sixteen at a time and then one by one; uses up all three.
  */
-#ifdef __AVX512F__
-#define QP_COPY_CLOBBER , "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm16"
-#else /* there the compiler knows nothing of register 16, and has nothing in it */
 #define QP_COPY_CLOBBER , "r11", "xmm0", "xmm1", "xmm2", "xmm3"
-#endif
 #define QP_COPY_SLOTS \
 	"subl $16, %k[i]\n\t" \
-	"jb 81f\n\t" \
-	"cmpl $2, qp_vector_width(%%rip)\n\t" \
-	"jne 80f\n" \
-	"84:\n\t" \
-	"vmovdqu32 (%[from]), %%zmm16\n\t" \
-	"addq $64, %[from]\n\t" \
-	"vmovdqu32 %%zmm16, (%[to])\n\t" \
-	"addq $64, %[to]\n\t" \
-	"subl $16, %k[i]\n\t" \
-	"jae 84b\n\t" \
-	"jmp 81f\n" \
+	"jb 81f\n" \
 	"80:\n\t" \
 	"movups (%[from]), %%xmm0\n\t" \
 	"movups 16(%[from]), %%xmm1\n\t" \
@@ -281,5 +261,10 @@ static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, 
 }
 
 /* clang-format on */
+
+#ifdef __AVX2__
+#include "port/linux/x86_64/sections_wide.h"
+#define QP_WIDE_SECTIONS true
+#endif
 
 #endif /* QI_PORT_SECTIONS_H */
