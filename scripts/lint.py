@@ -34,7 +34,7 @@ LAYERS = {
     'src/port/': ('port/port.h', 'port/'),
     'src/core/': ('port/port.h', 'core/'),
     'src/cache/': ('port/port.h', 'core/', 'cache/'),
-    'src/alloc/': ('port/port.h', 'core/', 'cache/', 'alloc/'),
+    'src/alloc/': ('port/port.h', 'port/wide.h', 'core/', 'cache/', 'alloc/'),
     'src/pool/': ('port/port.h', 'pool/'),
 }
 # Rooms of Quire's users, and where else their quoted includes may lead: never to Quire's inside.
@@ -44,6 +44,8 @@ USERS = {
     'image/': (),
     'tests/uses/': ('tests/support/',),
 }
+# Headers that each port, or each processor, has its own of.
+PROCESSOR = ('machine.h', 'sections.h', 'sections_wide.h', 'eights.h')
 HOSTED = ('src/port/linux/',)
 UNCONDITIONAL = ('src/core/', 'src/cache/', 'src/alloc/')
 
@@ -119,7 +121,7 @@ def check_layers():
         for layer, allowed in LAYERS.items():
             if not path.startswith(layer) or bracket == '<' or name.startswith(allowed):
                 continue
-            if layer == 'src/port/' and (name in ('machine.h', 'sections.h') or beside(path, name)):
+            if layer == 'src/port/' and (name in PROCESSOR or beside(path, name)):
                 continue
             bad.append(
                 f'{path}:{number}: {layer} may not include "{name}"; '

@@ -1,205 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Compiled several times; QI_VECTOR is the table's name. Loops are plain, without exits inside, so
- * that the compiler makes vectors of them.
- *
- * States of pages that follow each other are read and written at once: all of them are the
- * caller's, or, if the caller is wrong, it is seen before anything is written. ThreadSanitizer is
- * told not to look, as elsewhere single states are atomics.
- */
-#include "alloc/vector.h"
+/* Batches on their way between this CPU's list and the caller's slots, by way of the stack. */
+#include "alloc/vector_each.h"
 
-#define INLINED static inline __attribute__((always_inline))
-#define WHOLE static __attribute__((no_sanitize("thread")))
-#define NO_RUN UINT32_MAX
-
-enum {
-	GROUP = 16, /* pages whose states are handled at once where they are a run */
-	BATCH = 64, /* the same for whole batches, most of which are one */
-};
-
-WHOLE void to_slots(const struct qi_range *range, uint32_t n, const uint32_t *restrict pfns,
-		    qi_slot *restrict slots)
+INLINED uint32_t take(enum qi_form form, const struct qi_ready *ready, const struct qi_range *range,
+		      uint32_t n, void *slots)
 {
-	uint64_t pfn_0 = range->start - ((uint64_t)range->first_pfn << range->shift);
-	uint32_t shift = range->shift;
+	uint32_t pfns[BATCH];
+	uint32_t got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, n, pfns);
 
-	for (uint32_t i = 0; i < n; i++)
-		slots[i] = pfn_0 + ((uint64_t)pfns[i] << shift);
+	if (qp_unlikely(got >= QP_LEFT))
+		return got;
+	if (ready->check != QUIRE_CHECK_OFF)
+		hold(ready->state, got, pfns);
+	if (form == QI_FORM_PFN)
+		__builtin_memcpy(slots, pfns, got * sizeof(*pfns));
+	else
+		to_slots(range, got, pfns, slots);
+	return got;
 }
 
-/*
- * Wrong distances show in the top bit of distance (before the range) or of last - distance (behind
- * it).
- */
-WHOLE bool from_slots(const struct qi_range *range, uint32_t n, const qi_slot *restrict slots,
-		      uint32_t *restrict pfns)
+INLINED bool read_slots(enum qi_form form, const struct qi_range *range, uint32_t n,
+			const void *slots, uint32_t *pfns)
 {
-	uint64_t start = range->start;
-	uint64_t last = range->bytes - 1;
-	uint64_t inside = range->inside;
-	uint32_t first_pfn = range->first_pfn;
-	uint32_t shift = range->shift;
-	uint64_t wrong = 0;
+	if (form != QI_FORM_PFN)
+		return from_slots(range, n, slots, pfns);
+	__builtin_memcpy(pfns, slots, n * sizeof(*pfns));
+	return in_range(range, n, pfns);
+}
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t distance = slots[i] - start;
+INLINED uint32_t give(enum qi_form form, const struct qi_ready *ready, const struct qi_range *range,
+		      uint32_t n, const void *slots, uint32_t *pfns)
+{
+	uint32_t done = n;
+	uint32_t pushed;
 
-		wrong |= (distance & inside) | ((distance | (last - distance)) >> 63);
-		pfns[i] = first_pfn + (uint32_t)(distance >> shift);
+	if (qp_unlikely(!read_slots(form, range, n, slots, pfns)))
+		return 0;
+	if (ready->check != QUIRE_CHECK_OFF)
+		done = release(ready->state, n, pfns);
+	if (qp_unlikely(done < n)) {
+		hold(ready->state, done, pfns);
+		return 0;
 	}
-	return wrong == 0;
+	pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
+	return qp_likely(pushed < QP_LEFT) ? n : pushed;
 }
 
-WHOLE bool in_range(const struct qi_range *range, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t first_pfn = range->first_pfn;
-	uint32_t last = (uint32_t)(range->bytes >> range->shift) - 1;
-	uint32_t wrong = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		wrong |= pfns[i] - first_pfn > last;
-	return wrong == 0;
-}
-
-/* ---- States: n is a constant in the inlined functions, so that their loops are vectors ------- */
-
-/*
- * The lowest of n pages that follow each other, up or (as pages freed one by one lie in a list)
- * down; NO_RUN: they do not.
- */
-INLINED uint32_t run_start(uint32_t n, const uint32_t *pfns)
-{
-	uint32_t first = pfns[0];
-	uint32_t apart = 0;
-
-	if (pfns[n - 1] - first == n - 1) {
-		for (uint32_t i = 0; i < n; i++)
-			apart |= pfns[i] ^ (first + i);
-		return apart == 0 ? first : NO_RUN;
-	}
-	if (first - pfns[n - 1] != n - 1)
-		return NO_RUN;
-	for (uint32_t i = 0; i < n; i++)
-		apart |= pfns[i] ^ (first - i);
-	return apart == 0 ? first - (n - 1) : NO_RUN;
-}
-
-INLINED bool run_is_held(const qi_state *state, uint32_t pfn, uint32_t n)
-{
-	const unsigned char *bytes = (const void *)&state[pfn];
-	uint64_t differ = 0;
-
-	for (uint32_t i = 0; i < n; i += 8) {
-		uint64_t word;
-
-		__builtin_memcpy(&word, bytes + i, sizeof(word));
-		differ |= word ^ qi_state_eight_times(QI_STATE_HELD);
-	}
-	return differ == 0;
-}
-
-INLINED void set_run(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
-{
-	__builtin_memset((void *)&state[pfn], value, n);
-}
-
-INLINED bool hold_run(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t start = run_start(n, pfns);
-
-	if (start == NO_RUN)
-		return false;
-	set_run(state, start, n, QI_STATE_HELD);
-	return true;
-}
-
-INLINED bool release_run(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t start = run_start(n, pfns);
-
-	if (start == NO_RUN || !run_is_held(state, start, n))
-		return false;
-	set_run(state, start, n, QI_STATE_FREE);
-	return true;
-}
-
-static inline void hold_each(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	for (uint32_t i = 0; i < n; i++)
-		qi_state_set(state, pfns[i], QI_STATE_HELD);
-}
-
-static inline uint32_t release_each(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t i = 0;
-
-	for (; i < n && qi_state_get(state, pfns[i]) == QI_STATE_HELD; i++)
-		qi_state_set(state, pfns[i], QI_STATE_FREE);
-	return i;
-}
-
-WHOLE void hold(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t i = 0;
-
-	if (n == BATCH && hold_run(state, BATCH, pfns))
-		return;
-	for (; n - i >= GROUP; i += GROUP) {
-		if (!hold_run(state, GROUP, pfns + i))
-			hold_each(state, GROUP, pfns + i);
-	}
-	hold_each(state, n - i, pfns + i);
-}
-
-WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
-{
-	uint32_t i = 0;
-
-	if (n == BATCH && release_run(state, BATCH, pfns))
-		return BATCH;
-	for (; n - i >= GROUP; i += GROUP) {
-		uint32_t done = GROUP;
-
-		if (!release_run(state, GROUP, pfns + i))
-			done = release_each(state, GROUP, pfns + i);
-		if (done < GROUP)
-			return i + done;
-	}
-	return i + release_each(state, n - i, pfns + i);
-}
-
-/* ---- Whole batches: forms are constants in the inlined functions ----------------------------- */
-
-#ifdef QP_WIDE_SECTIONS
-#include "alloc/vector_wide.h"
-#else
-#include "alloc/vector_memory.h"
-#endif
-
-#define QI_DEFINE_BATCHES(name, form)                                                          \
-	WHOLE uint32_t take_##name(const struct qi_ready *ready, const struct qi_range *range, \
-				   uint32_t n, void *slots)                                    \
-	{                                                                                      \
-		return take(form, ready, range, n, slots);                                     \
-	}                                                                                      \
-                                                                                               \
-	WHOLE uint32_t give_##name(const struct qi_ready *ready, const struct qi_range *range, \
-				   uint32_t n, const void *slots, uint32_t *pfns)              \
-	{                                                                                      \
-		return give(form, ready, range, n, slots, pfns);                               \
-	}
-
-QI_DEFINE_BATCHES(pages, QI_FORM_PAGE)
-QI_DEFINE_BATCHES(pfns, QI_FORM_PFN)
-QI_DEFINE_BATCHES(offsets, QI_FORM_OFFSET)
-
-const struct qi_vector QI_VECTOR = {
-	.to_slots = to_slots,
-	.from_slots = from_slots,
-	.in_range = in_range,
-	.hold = hold,
-	.release = release,
-	.take = { take_pages, take_pfns, take_offsets },
-	.give = { give_pages, give_pfns, give_offsets },
-};
+QI_DEFINE_VECTOR

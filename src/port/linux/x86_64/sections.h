@@ -262,9 +262,4 @@ static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, 
 
 /* clang-format on */
 
-#ifdef __AVX2__
-#include "port/linux/x86_64/sections_wide.h"
-#define QP_WIDE_SECTIONS true
-#endif
-
 #endif /* QI_PORT_SECTIONS_H */

@@ -11,9 +11,6 @@
 #ifndef QI_PORT_SECTIONS_WIDE_H
 #define QI_PORT_SECTIONS_WIDE_H
 
-/* Eight pages. */
-typedef uint32_t __attribute__((vector_size(32))) qp_eight;
-
 /* An instruction a line. */
 /* clang-format off */
 
@@ -79,10 +76,6 @@ typedef uint32_t __attribute__((vector_size(32))) qp_eight;
 
 /* clang-format on */
 
-/*
- * For k eights, 8 × (k - 1) < n <= 8 × k: n pages from above the low mark, or room for n; below
- * QP_LEFT: done.
- */
 #define QP_DEFINE_WIDE(k)                                                                         \
 	static inline uint32_t qp_pop_wide_##k(const void *pcps, const uint32_t *nr_cpus,         \
 					       uint32_t n, qp_eight *v)                           \
