@@ -246,6 +246,8 @@ static inline size_t alloc_few(struct quire *q, enum qi_form form, size_t n, voi
 {
 	const struct qi_ready *ready = &q->ready;
 
+	if (qp_unlikely(n == 0))
+		return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, 0);
 	for (size_t done = 0; done < n; done++) {
 		uint64_t pfn = qp_pop_one(ready->pcps, &ready->nr_cpus);
 
@@ -282,68 +284,86 @@ QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why,
 	return got;
 }
 
-/* In batches. */
-static inline size_t alloc_batches(struct quire *q, enum qi_form form, size_t n, void *slots)
+/* In batches, from the batch after `done` pages on, or behind it, if why says how that was left. */
+static inline size_t alloc_batches(struct quire *q, enum qi_form form, size_t n, void *slots,
+				   uint32_t got)
 {
 	size_t done = 0;
 
-	while (done < n) {
+	for (;;) {
 		uint32_t want = batch_of(n - done);
-		uint32_t got = q->vector->take[form](&q->ready, qi_ready_range(q, form), want,
-						     qi_ready_slot(form, slots, done));
 
 		if (qp_unlikely(got >= QP_LEFT))
 			got = take_left(q, form, got, want, slots, done);
 		if (qp_unlikely(got == 0))
 			break;
 		done += got;
+		if (done == n)
+			return n;
+		want = batch_of(n - done);
+		got = q->vector->take[form](&q->ready, qi_ready_range(q, form), want,
+					    qi_ready_slot(form, slots, done));
 	}
-	if (qp_likely(done == n && n > 0))
-		return n;
 	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
 }
 
-QI_LONG_WAY size_t alloc_pages(struct quire *q, size_t n, void **pages)
+QI_LONG_WAY size_t alloc_pages(struct quire *q, size_t n, void **pages, uint32_t got)
 {
-	return alloc_batches(q, QI_FORM_PAGE, n, pages);
+	return alloc_batches(q, QI_FORM_PAGE, n, pages, got);
 }
 
-QI_LONG_WAY size_t alloc_pfns(struct quire *q, size_t n, uint32_t *pfns)
+QI_LONG_WAY size_t alloc_pfns(struct quire *q, size_t n, uint32_t *pfns, uint32_t got)
 {
-	return alloc_batches(q, QI_FORM_PFN, n, pfns);
+	return alloc_batches(q, QI_FORM_PFN, n, pfns, got);
 }
 
-QI_LONG_WAY size_t alloc_offsets(struct quire *q, size_t n, uint64_t *offsets)
+QI_LONG_WAY size_t alloc_offsets(struct quire *q, size_t n, uint64_t *offsets, uint32_t got)
 {
-	return alloc_batches(q, QI_FORM_OFFSET, n, offsets);
+	return alloc_batches(q, QI_FORM_OFFSET, n, offsets, got);
 }
 
-static inline bool is_few(size_t n)
+/* The first batch, which most often is all. */
+static inline uint32_t first_batch(struct quire *q, enum qi_form form, size_t n, void *slots)
 {
-	return n - 1 < QI_FEW - 1;
+	return q->vector->take[form](&q->ready, qi_ready_range(q, form), batch_of(n), slots);
 }
 
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
+	uint32_t got;
+
 	if (!may_be_ready(q, &q->ready.pages, gfp, order, pages))
 		return alloc_bulk_long(q, QI_FORM_PAGE, first_region, gfp, order, n, pages, 0);
-	return is_few(n) ? alloc_few(q, QI_FORM_PAGE, n, pages) : alloc_pages(q, n, pages);
+	if (n < QI_FEW)
+		return alloc_few(q, QI_FORM_PAGE, n, pages);
+	got = first_batch(q, QI_FORM_PAGE, n, pages);
+	return qp_likely(got == n) ? n : alloc_pages(q, n, pages, got);
 }
 
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
+	uint32_t got;
+
 	if (!may_be_ready(q, &q->ready.pfns, gfp, order, pfns))
 		return alloc_bulk_long(q, QI_FORM_PFN, first_region, gfp, order, n, pfns, 0);
-	return is_few(n) ? alloc_few(q, QI_FORM_PFN, n, pfns) : alloc_pfns(q, n, pfns);
+	if (n < QI_FEW)
+		return alloc_few(q, QI_FORM_PFN, n, pfns);
+	got = first_batch(q, QI_FORM_PFN, n, pfns);
+	return qp_likely(got == n) ? n : alloc_pfns(q, n, pfns, got);
 }
 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
+	uint32_t got;
+
 	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, &q->ready.offsets, gfp, order, offsets))
 		return alloc_bulk_long(q, QI_FORM_OFFSET, handle, gfp, order, n, offsets, 0);
-	return is_few(n) ? alloc_few(q, QI_FORM_OFFSET, n, offsets) : alloc_offsets(q, n, offsets);
+	if (n < QI_FEW)
+		return alloc_few(q, QI_FORM_OFFSET, n, offsets);
+	got = first_batch(q, QI_FORM_OFFSET, n, offsets);
+	return qp_likely(got == n) ? n : alloc_offsets(q, n, offsets, got);
 }
 
 /* ---- Holes ----------------------------------------------------------------------------------- */

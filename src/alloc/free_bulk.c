@@ -249,7 +249,7 @@ static inline size_t free_few(struct quire *q, enum qi_form form, size_t n, cons
 	return n;
 }
 
-/* In batches. */
+/* In batches; pfns is room for one. */
 static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, const void *slots)
 {
 	uint32_t pfns[QI_SCRATCH];
@@ -267,6 +267,21 @@ static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, 
 		    n - done >= QI_UNIT_ITEMS)
 			done = free_runs(q, form, n, slots, done);
 	}
+	return n;
+}
+
+/* One batch. */
+static inline size_t free_batch(struct quire *q, enum qi_form form, size_t n, const void *slots)
+{
+	uint32_t pfns[QI_SCRATCH];
+	uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), (uint32_t)n,
+					       slots, pfns);
+
+	if (qp_likely(given == n))
+		return n;
+	if (given == 0)
+		return free_bulk_long(q, form, first_region, n, slots, 0);
+	push_left(q, (uint32_t)n, pfns, given);
 	return n;
 }
 
@@ -289,14 +304,22 @@ size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
 	if (!may_be_ready(q, QI_FORM_PAGE, pages))
 		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
-	return n < QI_FEW ? free_few(q, QI_FORM_PAGE, n, pages) : free_pages(q, n, pages);
+	if (n < QI_FEW)
+		return free_few(q, QI_FORM_PAGE, n, pages);
+	if (n <= QI_SCRATCH)
+		return free_batch(q, QI_FORM_PAGE, n, pages);
+	return free_pages(q, n, pages);
 }
 
 size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 {
 	if (!may_be_ready(q, QI_FORM_PFN, pfns))
 		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
-	return n < QI_FEW ? free_few(q, QI_FORM_PFN, n, pfns) : free_pfns(q, n, pfns);
+	if (n < QI_FEW)
+		return free_few(q, QI_FORM_PFN, n, pfns);
+	if (n <= QI_SCRATCH)
+		return free_batch(q, QI_FORM_PFN, n, pfns);
+	return free_pfns(q, n, pfns);
 }
 
 size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
@@ -304,7 +327,11 @@ size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_
 {
 	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, QI_FORM_OFFSET, offsets))
 		return free_bulk_long(q, QI_FORM_OFFSET, handle, n, offsets, 0);
-	return n < QI_FEW ? free_few(q, QI_FORM_OFFSET, n, offsets) : free_offsets(q, n, offsets);
+	if (n < QI_FEW)
+		return free_few(q, QI_FORM_OFFSET, n, offsets);
+	if (n <= QI_SCRATCH)
+		return free_batch(q, QI_FORM_OFFSET, n, offsets);
+	return free_offsets(q, n, offsets);
 }
 
 /* ---- Addresses that are rounded -------------------------------------------------------------- */

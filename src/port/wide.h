@@ -22,8 +22,8 @@
  *	void qp_slots_write(to, some, slots)
  *	qp_slots qp_slots_read(from, some, otherwise)
  *
- * Sections (doc/sections.md), for k = 1, 2, 4, 8 and 8 × (k - 1) < n <= 8 × k: all n pages or none. A
- * result below QP_LEFT: done.
+ * Sections (doc/sections.md), for k = 1, 2, 4, 8 and the smallest k with n <= 8 × k: all n pages or
+ * none. A result below QP_LEFT: done.
  *
  *	uint32_t qp_pop_wide_k(pcps, nr_cpus, n, eights)	from above the low mark
  *	uint32_t qp_push_wide_k(pcps, nr_cpus, n, eights)
@@ -36,8 +36,8 @@
 #define QP_EIGHT 8
 
 /* Eight pages, and the slots that name them. */
-typedef uint32_t __attribute__((vector_size(32))) qp_eight;
-typedef uint64_t __attribute__((vector_size(64))) qp_slots;
+typedef uint32_t __attribute__((vector_size(32), aligned(16))) qp_eight;
+typedef uint64_t __attribute__((vector_size(64), aligned(16))) qp_slots;
 
 #include "eights.h"
 #include "sections_wide.h"
