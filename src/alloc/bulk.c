@@ -260,10 +260,7 @@ static inline size_t alloc_few(struct quire *q, enum qi_form form, size_t n, voi
 	return n;
 }
 
-/*
- * The list had not as many, and gives what it has; or is used up, and the depot a full batch if that
- * is wanted.
- */
+/* The list had not as many: a full batch from the depot, if that is wanted, or else what it has. */
 QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why, uint32_t want,
 			       void *slots, size_t at)
 {
@@ -271,16 +268,18 @@ QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why,
 	uint32_t pfns[QI_SCRATCH];
 	uint32_t got = why;
 
-	if (why == QP_SHORT)
-		got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
+	if (why == QP_SHORT) {
+		got = 0;
+		if (want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
+			got = qi_depot_get(q->front.depot, false, pfns);
+		if (got == 0)
+			got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);
+	}
 	if (got >= QP_LEFT) {
 		qi_front_left(&q->front, got);
-		if (got != QP_SHORT || want != QI_SCRATCH || q->front.depot->batch != QI_SCRATCH)
-			return 0;
-		got = qi_depot_get(q->front.depot, false, pfns);
+		return 0;
 	}
-	if (got > 0)
-		qi_ready_write(q, form, slots, at, got, pfns);
+	qi_ready_write(q, form, slots, at, got, pfns);
 	return got;
 }
 

@@ -111,10 +111,10 @@ INLINED uint32_t some_of(uint32_t n, uint32_t i)
 
 INLINED void hold_eight(qi_state *state, uint32_t some, qp_eight v)
 {
-	uint32_t start = run_of_eight(v);
+	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : NO_RUN;
 	uint32_t pfns[QP_EIGHT];
 
-	if (some == QP_EIGHT && start != NO_RUN) {
+	if (start != NO_RUN) {
 		set_run(state, start, QP_EIGHT, QI_STATE_HELD);
 		return;
 	}
@@ -125,10 +125,10 @@ INLINED void hold_eight(qi_state *state, uint32_t some, qp_eight v)
 /* Held pages become free up to the first that is not held; how many. */
 INLINED uint32_t release_eight(qi_state *state, uint32_t some, qp_eight v)
 {
-	uint32_t start = run_of_eight(v);
+	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : NO_RUN;
 	uint32_t pfns[QP_EIGHT];
 
-	if (some == QP_EIGHT && start != NO_RUN && run_is_held(state, start, QP_EIGHT)) {
+	if (start != NO_RUN && run_is_held(state, start, QP_EIGHT)) {
 		set_run(state, start, QP_EIGHT, QI_STATE_FREE);
 		return QP_EIGHT;
 	}
