@@ -169,10 +169,51 @@ WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
 	return i + release_each(state, n - i, pfns + i);
 }
 
+/* ---- Runs of any length ---------------------------------------------------------------------- */
+
+WHOLE void run_to_slots(uint64_t first, uint64_t step, uint32_t n, qi_slot *slots)
+{
+	for (uint32_t i = 0; i < n; i++)
+		slots[i] = first + i * step;
+}
+
+WHOLE uint32_t run_in_slots(uint64_t first, uint64_t step, uint32_t n, const qi_slot *slots)
+{
+	uint32_t i = 0;
+
+	for (; n - i >= GROUP; i += GROUP) {
+		uint64_t apart = 0;
+
+		for (uint32_t k = 0; k < GROUP; k++)
+			apart |= slots[i + k] ^ (first + (i + k) * step);
+		if (apart != 0)
+			break;
+	}
+	while (i < n && slots[i] == first + i * step)
+		i++;
+	return i;
+}
+
+WHOLE bool release_long_run(qi_state *state, uint32_t pfn, uint32_t n)
+{
+	const unsigned char *bytes = (const void *)&state[pfn];
+	uint32_t differ = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		differ |= bytes[i] ^ (uint32_t)QI_STATE_HELD;
+	if (differ != 0)
+		return false;
+	set_run(state, pfn, n, QI_STATE_FREE);
+	return true;
+}
+
 const struct qi_vector QI_VECTOR = {
 	.to_slots = to_slots,
 	.from_slots = from_slots,
 	.in_range = in_range,
 	.hold = hold,
 	.release = release,
+	.run_to_slots = run_to_slots,
+	.run_in_slots = run_in_slots,
+	.release_run = release_long_run,
 };

@@ -323,15 +323,16 @@ void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 	}
 }
 
-uint32_t qi_front_take_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+uint32_t qi_front_take_parts(struct qi_front *front, bool may_wait, size_t want,
+			     struct qi_part *parts)
 {
-	uint32_t got;
+	uint32_t nr;
 
 	if (!qi_zone_enter(front->space, front->home, may_wait))
 		return 0;
-	got = qi_zone_take_many_locked(front->space, front->home, want, pfns);
+	nr = qi_zone_take_parts_locked(front->space, front->home, want, parts);
 	qi_zone_unlock(front->space, front->home);
-	return got;
+	return nr;
 }
 
 static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
@@ -346,14 +347,35 @@ static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
 	}
 }
 
-void qi_front_give_run(struct qi_front *front, uint32_t pfn, uint32_t n)
+void qi_front_give_runs(struct qi_front *front, struct qi_runs *runs)
 {
-	if (!qi_zone_try(front->space, front->home)) {
-		defer_run(front, pfn, n);
-		return;
+	if (runs->nr > 0 && qi_zone_try(front->space, front->home)) {
+		qi_zone_give_runs_locked(front->space, front->home, runs->nr, runs->run);
+		qi_zone_unlock(front->space, front->home);
+		runs->nr = 0;
 	}
-	qi_zone_give_run_locked(front->space, front->home, pfn, n);
-	qi_zone_unlock(front->space, front->home);
+	for (; runs->nr > 0; runs->nr--)
+		defer_run(front, runs->run[runs->nr - 1].pfn, runs->run[runs->nr - 1].n);
+}
+
+/* Make one run of two that lie beside each other in one pageblock; false: they do not. */
+static bool join(struct qi_run *run, const struct qi_run *next)
+{
+	if (qi_block_of(run->pfn) != qi_block_of(next->pfn) ||
+	    (next->pfn != run->pfn + run->n && next->pfn + next->n != run->pfn))
+		return false;
+	run->pfn = next->pfn < run->pfn ? next->pfn : run->pfn;
+	run->n += next->n;
+	return true;
+}
+
+void qi_front_collect_run(struct qi_front *front, struct qi_runs *runs, const struct qi_run *run)
+{
+	if (runs->nr > 0 && join(&runs->run[runs->nr - 1], run))
+		return;
+	if (runs->nr == QI_MOST_RUNS)
+		qi_front_give_runs(front, runs);
+	runs->run[runs->nr++] = *run;
 }
 
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order)

@@ -129,6 +129,15 @@ uint32_t qi_level_take_items(struct qi_level *level, struct qi_bins *bins, uint3
 	return got;
 }
 
+uint32_t qi_level_move_items(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
+			     uint32_t want, struct qi_bits *out)
+{
+	uint32_t got = qi_bits_move(&level->bits[unit], want, out);
+
+	took(level, bins, unit, got);
+	return got;
+}
+
 uint32_t qi_level_take_block(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
 			     unsigned int order)
 {
