@@ -94,19 +94,20 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 }
 
 /*
- * Pages that are free by state go to this CPU's list, or where that is full and they are a full
- * batch, to the depot; false: neither had room.
+ * Pages that are free by state go to this CPU's list; or where that is full, and they are a full
+ * batch with not many more to come, to the depot. false: the list was full, and there are many.
  */
-static inline bool push_ready(struct quire *q, uint32_t n, const uint32_t *pfns)
+static inline bool push_ready(struct quire *q, uint32_t n, const uint32_t *pfns, size_t to_come)
 {
 	const struct qi_ready *ready = &q->ready;
 	uint32_t pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, n, pfns);
+	bool many = to_come >= QI_UNIT_ITEMS;
 
 	if (qp_likely(pushed < QP_LEFT) || (pushed == QP_SHORT && n == q->front.depot->batch &&
-					    qi_depot_put(q->front.depot, pfns)))
+					    !many && qi_depot_put(q->front.depot, pfns)))
 		return true;
 	give_left(q, n, pfns, pushed);
-	return pushed != QP_SHORT;
+	return pushed != QP_SHORT || !many;
 }
 
 /* One page, without a batch in memory. */
@@ -128,19 +129,19 @@ static inline size_t free_one_ready(struct quire *q, enum qi_form form, const vo
 	return 1;
 }
 
-/* How many of n slots from `at` on are the pages first, first + step, first + 2 × step and so on. */
+/* How many of n slots from `at` on are the page first, and each the one above the last, or below. */
 static inline uint32_t count_run(const struct quire *q, enum qi_form form, const void *slots,
-				 size_t at, uint32_t n, uint32_t first, uint32_t step)
+				 size_t at, uint32_t n, uint32_t first, bool down)
 {
 	const struct qi_range *range = qi_ready_range(q, form);
-	uint64_t bytes = step == 1 ? UINT64_C(1) << range->shift
-				   : 0 - (UINT64_C(1) << range->shift);
+	uint64_t page_bytes = UINT64_C(1) << range->shift;
 
 	if (form == QI_FORM_PFN)
-		return qi_count_run(first, step, n, (const uint32_t *)slots + at);
+		return qi_count_run(first, down, n, (const uint32_t *)slots + at);
 	return q->vector->run_in_slots(range->start + ((uint64_t)(first - range->first_pfn)
 						       << range->shift),
-				       bytes, n, (const qi_slot *)slots + at);
+				       down ? 0 - page_bytes : page_bytes, n,
+				       (const qi_slot *)slots + at);
 }
 
 /*
@@ -167,7 +168,7 @@ static inline uint32_t accept_run(struct quire *q, enum qi_form form, size_t n, 
 		run->n = (uint32_t)room;
 	if (run->n > n - at)
 		run->n = (uint32_t)(n - at);
-	run->n = count_run(q, form, slots, at, run->n, (uint32_t)first, down ? UINT32_MAX : 1);
+	run->n = count_run(q, form, slots, at, run->n, (uint32_t)first, down);
 	run->pfn = (uint32_t)first - (down ? run->n - 1 : 0);
 	if (run->n < LEAST ||
 	    (qi_checked(q) && !q->vector->release_run(q->ready.state, run->pfn, run->n)))
@@ -228,8 +229,7 @@ static inline size_t free_ready(struct quire *q, enum qi_form form, size_t n, co
 			got = qi_ready_read_few(q, form, slots, done, some, pfns);
 		else
 			got = qi_ready_read_many(q, form, slots, done, some, pfns);
-		if (qp_likely(got > 0) && qp_unlikely(!push_ready(q, got, pfns)) &&
-		    n - done >= QI_UNIT_ITEMS)
+		if (qp_likely(got > 0) && qp_unlikely(!push_ready(q, got, pfns, n - done - got)))
 			return free_runs(q, form, n, slots, done + got);
 	}
 	return done;

@@ -174,13 +174,20 @@ unsigned int qi_bits_merged(const struct qi_bits *bits, uint32_t first, unsigned
 	return order;
 }
 
+/* Whether the ones of a word, which has some, are beside each other. */
+static inline bool is_stretch(uint64_t word)
+{
+	word >>= __builtin_ctzll(word);
+	return (word & (word + 1)) == 0;
+}
+
 /* Low want bits of word; more than want are set. */
 static uint64_t lowest_bits(uint64_t word, uint32_t want)
 {
 	uint64_t rest = word;
 
-	if (word == ~UINT64_C(0))
-		return qi_word_mask(0, want);
+	if (is_stretch(word))
+		return qi_word_mask((uint32_t)__builtin_ctzll(word), want);
 	for (uint32_t i = 0; i < want; i++)
 		rest &= rest - 1;
 	return word & ~rest;
@@ -190,13 +197,27 @@ uint32_t qi_word_write(uint64_t word, uint32_t base, uint32_t *out)
 {
 	uint32_t count = 0;
 
-	if (word == ~UINT64_C(0)) {
-		for (; count < 64; count++)
+	if (word == 0)
+		return 0;
+	if (is_stretch(word)) {
+		uint32_t n = qi_word_count(word);
+
+		base += (uint32_t)__builtin_ctzll(word);
+		for (; count < n; count++)
 			out[count] = base + count;
-		return count;
+		return n;
 	}
 	for (; word != 0; word &= word - 1)
 		out[count++] = base + (uint32_t)__builtin_ctzll(word);
+	return count;
+}
+
+uint32_t qi_bits_write(const struct qi_bits *bits, uint32_t base, uint32_t *out)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < QI_UNIT_WORDS; i++)
+		count += qi_word_write(bits->word[i], base + i * 64, out + count);
 	return count;
 }
 

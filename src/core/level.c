@@ -90,13 +90,16 @@ void qi_level_open(struct qi_level *level, struct qi_bins *bins, uint32_t index,
 {
 	struct qi_unit *unit = &level->units[index];
 
-	if (free != NULL)
-		level->bits[index] = *free;
-	else
-		qi_bits_set_all(&level->bits[index]);
-	qi_unit_set_free(unit, free != NULL ? qi_bits_count(free) : QI_UNIT_ITEMS);
 	unit->bin = QI_NO_BIN;
-	set_largest(level, index);
+	if (free != NULL) {
+		level->bits[index] = *free;
+		qi_unit_set_free(unit, qi_bits_count(free));
+		set_largest(level, index);
+	} else {
+		qi_bits_set_all(&level->bits[index]);
+		qi_unit_set_free(unit, QI_UNIT_ITEMS);
+		unit->state = QI_UNIT_ORDER_0 + QI_UNIT_ORDER;
+	}
 	refile(level, bins, index);
 }
 

@@ -305,22 +305,38 @@ void qi_zone_give_runs_locked(struct qi_space *space, struct qi_zone *zone, uint
 	qi_count(&zone->nr_given, given);
 }
 
-uint32_t qi_count_run(uint32_t first, uint32_t step, uint32_t n, const uint32_t *pfns)
+/* Whether n pfns go on as a run that would be at this one; by vectors. */
+static inline bool goes_on(uint32_t next, bool down, uint32_t n, const uint32_t *pfns)
 {
-	enum { WIDE = 16 }; /* so many are compared without an exit, by vectors */
+	return *pfns == next && (down ? qi_is_run_down(n, pfns) : qi_is_run(n, pfns));
+}
+
+/* Whole batches are runs more often than not. */
+uint32_t qi_count_run(uint32_t first, bool down, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t step = down ? UINT32_MAX : 1;
+	uint32_t some = 16;
 	uint32_t i = 0;
 
-	for (; n - i >= WIDE; i += WIDE) {
-		uint32_t apart = 0;
-
-		for (uint32_t k = 0; k < WIDE; k++)
-			apart |= pfns[i + k] ^ (first + (i + k) * step);
-		if (apart != 0)
-			break;
-	}
+	if (goes_on(first, down, n, pfns))
+		return n;
+	__asm__("" : "+r"(some)); /* a constant would be unrolled, and no vectors be made of it */
+	while (n - i > some && goes_on(first + i * step, down, some, pfns + i))
+		i += some;
 	while (i < n && pfns[i] == first + i * step)
 		i++;
 	return i;
+}
+
+uint32_t qi_zone_leading_run(uint32_t n, const uint32_t *pfns, struct qi_run *run)
+{
+	uint32_t item = qi_item_of(pfns[0]);
+	bool down = n > 1 && pfns[1] == pfns[0] - 1;
+	uint32_t room = down ? item + 1 : QI_UNIT_ITEMS - item;
+
+	run->n = qi_count_run(pfns[0], down, n < room ? n : room, pfns);
+	run->pfn = pfns[down ? run->n - 1 : 0];
+	return run->n;
 }
 
 uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone, unsigned int order)

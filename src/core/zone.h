@@ -29,7 +29,7 @@ enum {
 	 * that it takes from, and runs that it is given.
 	 */
 	QI_MOST_PARTS = 16,
-	QI_MOST_RUNS = 16,
+	QI_MOST_RUNS = 32,
 	QI_MAX_STASH = 64,
 	/*
 	 * Attempts at a zone's lock by those who may not wait, a moment apart: about as long as
@@ -131,8 +131,10 @@ uint32_t qi_zone_take_parts_locked(struct qi_space *space, struct qi_zone *zone,
 void qi_zone_give_runs_locked(struct qi_space *space, struct qi_zone *zone, uint32_t nr,
 			      const struct qi_run *runs);
 
-/* How many of n leading pfns are first, first + step, first + 2 × step and so on. */
-uint32_t qi_count_run(uint32_t first, uint32_t step, uint32_t n, const uint32_t *pfns);
+/* How many of n leading pfns are first, and each the one above the last one, or below. */
+uint32_t qi_count_run(uint32_t first, bool down, uint32_t n, const uint32_t *pfns);
+/* How many of n leading pfns are a run, up or down, of one pageblock, and which; at least 1. */
+uint32_t qi_zone_leading_run(uint32_t n, const uint32_t *pfns, struct qi_run *run);
 
 /* A block of any order, or QI_NO_PFN; and back. */
 uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone,
