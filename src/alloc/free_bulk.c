@@ -185,7 +185,7 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 			     size_t done)
 {
 	uint32_t pfns[QI_SCRATCH];
-	struct qi_runs runs = { 0 };
+	struct qi_runs runs = { .nr = 0, .nr_pages = 0 };
 	uint32_t some = 0;
 	uint32_t got = 0;
 

@@ -297,7 +297,7 @@ static void pass_on(struct qi_front *front, struct qi_runs *runs, uint32_t n, co
  */
 static void overflow(struct qi_front *front, struct qi_pcp *pcp, uint32_t n)
 {
-	struct qi_runs runs = { .nr = 0 };
+	struct qi_runs runs = { .nr = 0, .nr_pages = 0 };
 	uint32_t scratch[QI_SCRATCH];
 	uint32_t high = qi_list_high(qi_pcp_live(pcp));
 	uint32_t amount = qi_pcp_overflow_amount(pcp);
@@ -410,6 +410,7 @@ void qi_front_give_runs(struct qi_front *front, struct qi_runs *runs)
 	}
 	for (; runs->nr > 0; runs->nr--)
 		defer_run(front, runs->run[runs->nr - 1].pfn, runs->run[runs->nr - 1].n);
+	runs->nr_pages = 0;
 }
 
 /* Make one run of two that lie beside each other in one pageblock; false: they do not. */
@@ -425,11 +426,11 @@ static bool join(struct qi_run *run, const struct qi_run *next)
 
 void qi_front_collect_run(struct qi_front *front, struct qi_runs *runs, const struct qi_run *run)
 {
-	if (runs->nr > 0 && join(&runs->run[runs->nr - 1], run))
-		return;
-	if (runs->nr == QI_MOST_RUNS)
+	if (runs->nr == 0 || !join(&runs->run[runs->nr - 1], run))
+		runs->run[runs->nr++] = *run;
+	runs->nr_pages += run->n;
+	if (runs->nr == QI_MOST_RUNS || runs->nr_pages >= QI_MANY)
 		qi_front_give_runs(front, runs);
-	runs->run[runs->nr++] = *run;
 }
 
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order)

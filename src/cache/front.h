@@ -163,11 +163,12 @@ uint32_t qi_front_take_parts(struct qi_front *front, bool may_wait, size_t want,
 			     struct qi_part *parts);
 
 /*
- * And back: runs of pages that are free by state, collected until they are worth a hold of the home
- * zone's lock, or there are no more. They are in transit meanwhile.
+ * And back: runs of pages that are free by state, collected until they are QI_MOST_RUNS or
+ * QI_MANY pages, or there are no more. The caller has announced them as in transit.
  */
 struct qi_runs {
 	uint32_t nr;
+	uint32_t nr_pages;
 	struct qi_run run[QI_MOST_RUNS];
 };
 

@@ -26,10 +26,11 @@ enum {
 	QI_SCRATCH = 64, /* pfns; one word of a bitmap, one line of states */
 	/*
 	 * Of pages that are moved by hundreds, what one hold of the lock has to do with: pageblocks
-	 * that it takes from, and runs that it is given.
+	 * that it takes from; runs that it is given, and pages after which it is not given more.
 	 */
 	QI_MOST_PARTS = 16,
 	QI_MOST_RUNS = 32,
+	QI_MANY = 2048,
 	QI_MAX_STASH = 64,
 	/*
 	 * Attempts at a zone's lock by those who may not wait, a moment apart: about as long as
