@@ -7,6 +7,10 @@
 #include "alloc/ready_bulk.h"
 #include "alloc/request.h"
 
+enum {
+	MANY = 256, /* pages that are worth a visit of the zone that takes whole pageblocks */
+};
+
 struct sink {
 	struct qi_array *array;
 	size_t slot; /* next one to be looked at */
@@ -30,44 +34,112 @@ static uint32_t batch_of(size_t missing)
 	return missing < QI_SCRATCH ? (uint32_t)missing : QI_SCRATCH;
 }
 
-/* Pages taken go out to the caller; false: they may not any more, and have gone back. */
-static bool put_out(struct quire *q, struct qi_request *request, struct sink *sink, uint32_t n,
+/* A run into slots that follow each other. */
+static void write_run(const struct quire *q, const struct qi_array *array, size_t slot,
+		      const struct qi_run *run)
+{
+	const struct qi_region *region = qi_region_of_page(&q->space, run->pfn);
+	uint64_t offset = qi_offset_of(&q->space, region, run->pfn);
+	uint64_t page_bytes = qi_page_bytes(q);
+
+	switch (array->form) {
+	case QI_FORM_PAGE:
+		q->vector->run_to_slots((uintptr_t)region->addr + offset, page_bytes, run->n,
+					(qi_slot *)(void *)(array->out.pages + slot));
+		break;
+	case QI_FORM_PFN:
+		for (uint32_t i = 0; i < run->n; i++)
+			array->out.pfns[slot + i] = run->pfn + i;
+		break;
+	case QI_FORM_OFFSET:
+		q->vector->run_to_slots(offset, page_bytes, run->n, array->out.offsets + slot);
+		break;
+	}
+}
+
+static void put_out(struct quire *q, struct qi_request *request, struct sink *sink, uint32_t n,
 		    const uint32_t *pfns)
 {
-	bool mapped = qi_request_check_mapped(q, request, sink->array) == 0;
+	qi_hand_out(q, request, n, pfns, 0);
+	sink_put(q, sink, n, pfns);
+}
 
-	for (uint32_t i = 0, some; i < n; i += some) {
-		some = batch_of(n - i);
-		if (!mapped) {
-			qi_untake(q, request->order, some, pfns + i);
+/* A run goes out as such where nothing is to be done to each of its pages. */
+static void put_run(struct quire *q, struct qi_request *request, struct sink *sink,
+		    const struct qi_run *run)
+{
+	uint32_t pfns[QI_SCRATCH];
+
+	if (!sink->holes && q->aids == 0 && (request->gfp & QUIRE_ZERO) == 0) {
+		if (qi_checked(q))
+			qi_state_fill(q->space.state, run->pfn, run->n, QI_STATE_HELD);
+		write_run(q, sink->array, sink->slot, run);
+		sink->slot += run->n;
+		return;
+	}
+	for (uint32_t i = 0; i < run->n; i += QI_SCRATCH)
+		put_out(q, request, sink, qi_word_write(~UINT64_C(0), run->pfn + i, pfns), pfns);
+}
+
+/* Whole words of the set are runs, up to all of it. */
+static void put_part(struct quire *q, struct qi_request *request, struct sink *sink,
+		     const struct qi_part *part)
+{
+	uint32_t first = part->block << QI_UNIT_ORDER;
+	uint32_t pfns[QI_SCRATCH];
+
+	for (uint32_t i = 0; i < QI_UNIT_WORDS;) {
+		struct qi_run run = { .pfn = first + i * QI_SCRATCH };
+		uint64_t word = part->items.word[i];
+
+		for (; i < QI_UNIT_WORDS && part->items.word[i] == ~UINT64_C(0); i++)
+			run.n += QI_SCRATCH;
+		if (run.n > 0) {
+			put_run(q, request, sink, &run);
 			continue;
 		}
-		qi_hand_out(q, request, some, pfns + i, 0);
-		sink_put(q, sink, some, pfns + i);
+		i++;
+		if (word != 0)
+			put_out(q, request, sink, qi_word_write(word, run.pfn, pfns), pfns);
 	}
-	return mapped;
+}
+
+static void untake_part(struct quire *q, const struct qi_part *part)
+{
+	uint32_t first = part->block << QI_UNIT_ORDER;
+	uint32_t pfns[QI_SCRATCH];
+
+	for (uint32_t i = 0; i < QI_UNIT_WORDS; i++)
+		qi_untake(q, 0, qi_word_write(part->items.word[i], first + i * QI_SCRATCH, pfns),
+			  pfns);
 }
 
 /*
  * Hundreds of pages, when this CPU's list has not many: from the home zone, with one hold of its
- * lock for hundreds. How many; short of n where the usual effort is to go on.
+ * lock for up to QI_MOST_PARTS pageblocks. How many; short of n where the usual effort is to go on.
  */
 QI_LONG_WAY size_t bulk_many(struct quire *q, struct qi_request *request, size_t n,
 			     struct sink *sink)
 {
-	uint32_t pfns[QI_MANY];
+	struct qi_part parts[QI_MOST_PARTS];
 	size_t done = 0;
-	uint32_t got = QI_MANY;
+	size_t got = QI_SCRATCH;
 
 	if (request->order > 0 || request->only != NULL || q->front.kind == QI_FRONT_NONE)
 		return 0;
-	while (n - done >= QI_MANY / 2 && got >= QI_SCRATCH &&
-	       qi_front_mine(&q->front) < QI_SCRATCH) {
-		uint32_t want = n - done < QI_MANY ? (uint32_t)(n - done) : QI_MANY;
+	while (n - done >= MANY && got >= QI_SCRATCH && qi_front_mine(&q->front) < QI_SCRATCH) {
+		uint32_t nr = qi_front_take_parts(&q->front, qi_may_wait(request->gfp), n - done,
+						  parts);
+		bool mapped = qi_request_check_mapped(q, request, sink->array) == 0;
 
-		got = qi_front_take_many(&q->front, qi_may_wait(request->gfp), want, pfns);
-		if (!put_out(q, request, sink, got, pfns))
-			break;
+		got = 0;
+		for (uint32_t i = 0; i < nr; i++) {
+			if (mapped)
+				put_part(q, request, sink, &parts[i]);
+			else
+				untake_part(q, &parts[i]);
+			got += mapped ? parts[i].n : 0;
+		}
 		done += got;
 	}
 	return done;

@@ -95,65 +95,95 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 
 /*
  * Pages are free by state, and the list has not taken them. A full list leaves a full batch to the
- * depot. false: neither had room.
+ * depot, if not many more are to come. false: the list was full, and there are many.
  */
-QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
+QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why,
+			   size_t to_come)
 {
-	if (why == QP_SHORT && n == q->front.depot->batch && qi_depot_put(q->front.depot, pfns))
+	bool many = to_come >= QI_UNIT_ITEMS;
+
+	if (why == QP_SHORT && n == q->front.depot->batch && !many &&
+	    qi_depot_put(q->front.depot, pfns))
 		return true;
 	give_left(q, n, pfns, why);
-	return why != QP_SHORT;
+	return why != QP_SHORT || !many;
 }
 
-/* Pages on their way to the zone: the run [start, start + n) of one pageblock. */
-struct run {
-	uint32_t start;
-	uint32_t n;
-};
-
-static void give_run(struct quire *q, struct run *run)
+/* How many of n slots from `at` on are the page first, and each the one above the last, or below. */
+static inline uint32_t count_run(const struct quire *q, enum qi_form form, const void *slots,
+				 size_t at, uint32_t n, uint32_t first, bool down)
 {
-	if (run->n > 0)
-		qi_front_give_run(&q->front, run->start, run->n);
-	run->n = 0;
-}
+	const struct qi_range *range = qi_ready_range(q, form);
+	uint64_t page_bytes = UINT64_C(1) << range->shift;
 
-/* A batch that is free by state: more of the run, or the begin of another, or neither. */
-static void add_to_run(struct quire *q, struct run *run, uint32_t n, const uint32_t *pfns)
-{
-	if (n < QI_SCRATCH || pfns[n - 1] - pfns[0] != n - 1 || !qi_is_run(n, pfns) ||
-	    qi_block_of(pfns[0]) != qi_block_of(pfns[n - 1])) {
-		give_run(q, run);
-		if (n > 0)
-			qi_front_give(&q->front, n, pfns);
-		return;
-	}
-	if (run->n > 0 &&
-	    (pfns[0] != run->start + run->n || qi_block_of(pfns[0]) != qi_block_of(run->start)))
-		give_run(q, run);
-	if (run->n == 0)
-		run->start = pfns[0];
-	run->n += n;
+	if (form == QI_FORM_PFN)
+		return qi_count_run(first, down, n, (const uint32_t *)slots + at);
+	return q->vector->run_in_slots(range->start + ((uint64_t)(first - range->first_pfn)
+						       << range->shift),
+				       down ? 0 - page_bytes : page_bytes, n,
+				       (const qi_slot *)slots + at);
 }
 
 /*
- * The list is full and there is much to come: runs go to the zone, up to a pageblock at a hold of
- * its lock. How many of the n pages from done on; not all if something is wrong.
+ * The pages of slots from `at` on, where they are a run, up or down, of one pageblock and worth it,
+ * and all held: they become free by state. How many; 0: nothing was done.
+ */
+static inline uint32_t accept_run(struct quire *q, enum qi_form form, size_t n, const void *slots,
+				  size_t at, struct qi_run *run)
+{
+	enum { LEAST = 16 };
+	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
+	uint64_t first = qi_ready_read_one(q, form, slots, at);
+	uint64_t before = first - q->ready.first_pfn; /* pages of the region */
+	uint64_t room;
+	bool down;
+
+	if (n - at < LEAST || before >= nr_pages)
+		return 0;
+	down = qi_ready_read_one(q, form, slots, at + 1) == first - 1;
+	room = down ? before + 1 : nr_pages - before;
+	run->n = down ? qi_item_of((uint32_t)first) + 1
+		      : QI_UNIT_ITEMS - qi_item_of((uint32_t)first);
+	if (run->n > room)
+		run->n = (uint32_t)room;
+	if (run->n > n - at)
+		run->n = (uint32_t)(n - at);
+	run->n = count_run(q, form, slots, at, run->n, (uint32_t)first, down);
+	run->pfn = (uint32_t)first - (down ? run->n - 1 : 0);
+	if (run->n < LEAST ||
+	    (qi_checked(q) && !q->vector->release_run(q->ready.state, run->pfn, run->n)))
+		return 0;
+	return run->n;
+}
+
+/*
+ * The list is full and there is much to come: runs go to the zone, as many at a hold of its lock as
+ * it may be given. How many of n pages are free in the end, of which done were before; not all if
+ * something is wrong.
  */
 QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const void *slots,
 			     size_t done)
 {
 	uint32_t pfns[QI_SCRATCH];
-	struct run run = { 0 };
-	uint32_t got = QI_SCRATCH;
+	struct qi_runs runs = { .nr = 0, .nr_pages = 0 };
+	uint32_t some = 0;
+	uint32_t got = 0;
 
 	qi_transit_begin(q->front.home);
-	while (n - done >= QI_SCRATCH && got == QI_SCRATCH) {
-		got = qi_ready_read(q, form, slots, done, QI_SCRATCH, pfns);
-		add_to_run(q, &run, got, pfns);
+	while (done < n && got == some) {
+		struct qi_run run;
+
+		got = some = accept_run(q, form, n, slots, done, &run);
+		if (got > 0) {
+			qi_front_collect_run(&q->front, &runs, &run);
+		} else {
+			some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
+			got = qi_ready_read(q, form, slots, done, some, pfns);
+			qi_front_give(&q->front, got, pfns);
+		}
 		done += got;
 	}
-	give_run(q, &run);
+	qi_front_give_runs(&q->front, &runs);
 	qi_transit_end(q->front.home, true);
 	return done;
 }
@@ -263,8 +293,7 @@ static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, 
 		if (qp_unlikely(given == 0))
 			return free_bulk_long(q, form, first_region, n, slots, done);
 		done += some;
-		if (qp_unlikely(given != some) && !push_left(q, some, pfns, given) &&
-		    n - done >= QI_UNIT_ITEMS)
+		if (qp_unlikely(given != some) && !push_left(q, some, pfns, given, n - done))
 			done = free_runs(q, form, n, slots, done);
 	}
 	return n;
@@ -281,7 +310,7 @@ static inline size_t free_batch(struct quire *q, enum qi_form form, size_t n, co
 		return n;
 	if (given == 0)
 		return free_bulk_long(q, form, first_region, n, slots, 0);
-	push_left(q, (uint32_t)n, pfns, given);
+	(void)push_left(q, (uint32_t)n, pfns, given, 0);
 	return n;
 }
 

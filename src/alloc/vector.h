@@ -41,6 +41,11 @@ struct qi_vector {
 	void (*hold)(qi_state *state, uint32_t n, const uint32_t *pfns);
 	/* Held pages become free, in order, up to the first that is not held; how many. */
 	uint32_t (*release)(qi_state *state, uint32_t n, const uint32_t *pfns);
+	/* Runs: slots become first, first + step and so on; how many of n slots are that. */
+	void (*run_to_slots)(uint64_t first, uint64_t step, uint32_t n, qi_slot *slots);
+	uint32_t (*run_in_slots)(uint64_t first, uint64_t step, uint32_t n, const qi_slot *slots);
+	/* n pages from pfn on are held, and become free; false: some are not, and nothing was done. */
+	bool (*release_run)(qi_state *state, uint32_t pfn, uint32_t n);
 	/*
 	 * By form, for threads that are known, n <= QI_SCRATCH: pages of this CPU's list, held, to
 	 * slots; how many, or a code, and nothing has been done.

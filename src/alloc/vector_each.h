@@ -173,6 +173,52 @@ WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
 	return i + release_each(state, n - i, pfns + i);
 }
 
+/* ---- Runs of any length ---------------------------------------------------------------------- */
+
+WHOLE void run_to_slots(uint64_t first, uint64_t step, uint32_t n, qi_slot *slots)
+{
+	for (uint32_t i = 0; i < n; i++)
+		slots[i] = first + i * step;
+}
+
+/* Whether each of n slots, a constant, is the one before it plus step. */
+INLINED bool go_on(uint64_t step, uint32_t n, const qi_slot *slots)
+{
+	uint64_t apart = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		apart |= (slots[i] - slots[(int64_t)i - 1]) ^ step;
+	return apart == 0;
+}
+
+WHOLE uint32_t run_in_slots(uint64_t first, uint64_t step, uint32_t n, const qi_slot *slots)
+{
+	uint32_t i = 1;
+
+	if (slots[0] != first)
+		return 0;
+	while (n - i >= BATCH && go_on(step, BATCH, slots + i))
+		i += BATCH;
+	while (n - i >= GROUP && go_on(step, GROUP, slots + i))
+		i += GROUP;
+	while (i < n && slots[i] == first + i * step)
+		i++;
+	return i;
+}
+
+WHOLE bool release_long_run(qi_state *state, uint32_t pfn, uint32_t n)
+{
+	const unsigned char *bytes = (const void *)&state[pfn];
+	uint32_t differ = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		differ |= bytes[i] ^ (uint32_t)QI_STATE_HELD;
+	if (differ != 0)
+		return false;
+	set_run(state, pfn, n, QI_STATE_FREE);
+	return true;
+}
+
 /*
  * The table, for the file's own take() and give(), whose forms are constants.
  */
@@ -200,6 +246,9 @@ WHOLE uint32_t release(qi_state *state, uint32_t n, const uint32_t *pfns)
 		.in_range = in_range,                            \
 		.hold = hold,                                    \
 		.release = release,                              \
+		.run_to_slots = run_to_slots,                    \
+		.run_in_slots = run_in_slots,                    \
+		.release_run = release_long_run,                 \
 		.take = { take_pages, take_pfns, take_offsets }, \
 		.give = { give_pages, give_pfns, give_offsets }, \
 	};

@@ -6,8 +6,7 @@
 #include "cache/pcp.h"
 
 enum {
-	MOST_REFILL = 4, /* batches: more would make one request in a few hundred slow */
-	DECAY = 8, /* of what high has above its base */
+	DECAY = 32, /* of what high has above its base */
 };
 
 static uint32_t get(const _Atomic uint32_t *hint)
@@ -23,6 +22,7 @@ static void set(_Atomic uint32_t *hint, uint32_t value)
 void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
 	set(&pcp->refill, adapt->batch / 2); /* the first one doubles, too */
+	set(&pcp->overflow, adapt->batch / 2);
 	set(&pcp->turn, QI_TURN_NONE);
 }
 
@@ -60,8 +60,8 @@ uint32_t qi_pcp_refill_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 
 	if (turned(pcp, QI_TURN_REFILL))
 		double_high(list);
-	if (most > MOST_REFILL * adapt->batch)
-		most = MOST_REFILL * adapt->batch;
+	if (most > QI_MOST_REFILL * adapt->batch)
+		most = QI_MOST_REFILL * adapt->batch;
 	refill = pushed ? refill / 2 : 2 * refill;
 	if (refill > most)
 		refill = most;
@@ -80,8 +80,20 @@ void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages)
 
 void qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	if (turned(pcp, QI_TURN_OVERFLOW))
+	uint32_t most = QI_MOST_OVERFLOW * adapt->batch;
+	uint32_t amount = 2 * get(&pcp->overflow);
+
+	if (turned(pcp, QI_TURN_OVERFLOW)) {
 		double_high(qi_pcp_live(pcp));
-	else
+		amount = adapt->batch;
+	} else if (amount > most) {
 		decay_high(qi_pcp_live(pcp), adapt->base);
+		amount = most;
+	}
+	set(&pcp->overflow, amount > adapt->batch ? amount : adapt->batch);
+}
+
+uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp)
+{
+	return get(&pcp->overflow);
 }

@@ -191,11 +191,40 @@ static uint32_t fetch(struct qi_front *front, bool may_wait, uint32_t want, uint
 	return take_from_zone(front, may_wait, want < QI_SCRATCH ? want : QI_SCRATCH, pfns);
 }
 
-/* amount pages or more for the list, in batches, of which the caller gets the first want. */
+/* The same for as many as a refill may want, which the zone gives at one hold of its lock. */
+static uint32_t fetch_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+{
+	struct qi_part parts[QI_MOST_PARTS];
+	uint32_t n = qi_depot_get(front->depot, may_wait, pfns);
+	uint32_t nr;
+
+	if (n > 0)
+		return n;
+	nr = qi_front_take_parts(front, may_wait, want, parts);
+	for (uint32_t i = 0; i < nr; i++)
+		n += qi_bits_write(&parts[i].items, parts[i].block << QI_UNIT_ORDER, pfns + n);
+	return n;
+}
+
+/* A batch at a time to the list, until it is full; what it does not take goes on. */
+static bool push_many(struct qi_front *front, struct qi_pcp *pcp, uint32_t n, const uint32_t *pfns)
+{
+	bool stored = true;
+
+	for (uint32_t i = 0, some; i < n; i += some) {
+		some = n - i < QI_SCRATCH ? n - i : QI_SCRATCH;
+		stored = stored && push(front, pcp, some, pfns + i) == PUSHED;
+		if (!stored)
+			spill(front, some, pfns + i);
+	}
+	return stored;
+}
+
+/* amount pages or more for the list, in batches, of which the caller gets want. */
 static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait, uint32_t want,
 		       uint32_t *pfns)
 {
-	uint32_t scratch[QI_SCRATCH];
+	uint32_t scratch[QI_MOST_REFILL * QI_SCRATCH];
 	uint32_t amount = qi_pcp_refill_begin(pcp, &front->adapt);
 	uint32_t fetched = 0;
 	uint32_t got = 0;
@@ -205,17 +234,13 @@ static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait
 	if (amount < want)
 		amount = want;
 	while (fetched < amount && stored) {
-		uint32_t n = fetch(front, may_wait, amount - fetched, scratch);
+		uint32_t n = fetch_many(front, may_wait, amount - fetched, scratch);
 		uint32_t mine = want - got < n ? want - got : n;
 
 		if (n == 0)
 			break;
-		memcpy(pfns + got, scratch, mine * sizeof(*pfns));
-		if (n > mine) {
-			stored = push(front, pcp, n - mine, scratch + mine) == PUSHED;
-			if (!stored)
-				spill(front, n - mine, scratch + mine);
-		}
+		memcpy(pfns + got, scratch + n - mine, mine * sizeof(*pfns));
+		stored = push_many(front, pcp, n - mine, scratch);
 		fetched += n;
 		got += mine;
 	}
@@ -245,24 +270,53 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 /* ---- Give ----------------------------------------------------------------------------------- */
 
 /*
- * Down to half, a batch at a time: one overflow pays for many pushes, and the list stays warm. No
+ * A batch that comes out of the list. A few runs go to the zone, with those of other batches, which
+ * costs less than a visit of the depot for each; scattered pages to the depot, if it has room, as
+ * the zone would have to sort them.
+ */
+static void pass_on(struct qi_front *front, struct qi_runs *runs, uint32_t n, const uint32_t *pfns)
+{
+	enum { FEW = 4 };
+	struct qi_run found[FEW];
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < n; i += found[nr++].n) {
+		if (nr == FEW) {
+			spill(front, n, pfns);
+			return;
+		}
+		(void)qi_zone_leading_run(n - i, pfns + i, &found[nr]);
+	}
+	for (uint32_t i = 0; i < nr; i++)
+		qi_front_collect_run(front, runs, &found[i]);
+}
+
+/*
+ * Make room for n pages and more, a batch at a time, but never below half: the list stays warm. No
  * more than a list's worth, whoever keeps pushing.
  */
-static void overflow(struct qi_front *front, struct qi_pcp *pcp)
+static void overflow(struct qi_front *front, struct qi_pcp *pcp, uint32_t n)
 {
+	struct qi_runs runs = { .nr = 0, .nr_pages = 0 };
 	uint32_t scratch[QI_SCRATCH];
 	uint32_t high = qi_list_high(qi_pcp_live(pcp));
+	uint32_t amount = qi_pcp_overflow_amount(pcp);
 	uint64_t moved = 0;
 
+	if (amount < n)
+		amount = n;
+	if (amount > high - high / 2)
+		amount = high - high / 2;
 	qi_transit_begin(front->home);
-	while (moved < high && qi_header_count(qi_header(qi_pcp_live(pcp))) > high / 2) {
-		uint32_t n = pop(front, pcp, false, front->adapt.batch, scratch);
+	while (moved < high && qi_header_count(qi_header(qi_pcp_live(pcp))) > high - amount) {
+		uint32_t got = pop(front, pcp, false, front->adapt.batch, scratch);
 
-		if (n == 0)
+		if (got == 0)
 			break;
-		spill(front, n, scratch);
-		moved += n;
+		pass_on(front, &runs, got, scratch);
+		moved += got;
 	}
+	qi_front_give_runs(front, &runs);
 	qi_transit_end(front->home, moved > 0);
 	qi_count_shared(&pcp->nr_overflows, 1);
 	qi_count_shared(&pcp->nr_overflow_pages, moved);
@@ -281,7 +335,7 @@ static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint
 	pushed = push(front, pcp, n, pfns);
 	if (pushed != PUSH_FULL || n == front->depot->batch)
 		return pushed;
-	overflow(front, pcp);
+	overflow(front, pcp, n);
 	return push(front, pcp, n, pfns);
 }
 
@@ -323,15 +377,16 @@ void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 	}
 }
 
-uint32_t qi_front_take_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+uint32_t qi_front_take_parts(struct qi_front *front, bool may_wait, size_t want,
+			     struct qi_part *parts)
 {
-	uint32_t got;
+	uint32_t nr;
 
 	if (!qi_zone_enter(front->space, front->home, may_wait))
 		return 0;
-	got = qi_zone_take_many_locked(front->space, front->home, want, pfns);
+	nr = qi_zone_take_parts_locked(front->space, front->home, want, parts);
 	qi_zone_unlock(front->space, front->home);
-	return got;
+	return nr;
 }
 
 static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
@@ -346,14 +401,36 @@ static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
 	}
 }
 
-void qi_front_give_run(struct qi_front *front, uint32_t pfn, uint32_t n)
+void qi_front_give_runs(struct qi_front *front, struct qi_runs *runs)
 {
-	if (!qi_zone_try(front->space, front->home)) {
-		defer_run(front, pfn, n);
-		return;
+	if (runs->nr > 0 && qi_zone_try(front->space, front->home)) {
+		qi_zone_give_runs_locked(front->space, front->home, runs->nr, runs->run);
+		qi_zone_unlock(front->space, front->home);
+		runs->nr = 0;
 	}
-	qi_zone_give_run_locked(front->space, front->home, pfn, n);
-	qi_zone_unlock(front->space, front->home);
+	for (; runs->nr > 0; runs->nr--)
+		defer_run(front, runs->run[runs->nr - 1].pfn, runs->run[runs->nr - 1].n);
+	runs->nr_pages = 0;
+}
+
+/* Make one run of two that lie beside each other in one pageblock; false: they do not. */
+static bool join(struct qi_run *run, const struct qi_run *next)
+{
+	if (qi_block_of(run->pfn) != qi_block_of(next->pfn) ||
+	    (next->pfn != run->pfn + run->n && next->pfn + next->n != run->pfn))
+		return false;
+	run->pfn = next->pfn < run->pfn ? next->pfn : run->pfn;
+	run->n += next->n;
+	return true;
+}
+
+void qi_front_collect_run(struct qi_front *front, struct qi_runs *runs, const struct qi_run *run)
+{
+	if (runs->nr == 0 || !join(&runs->run[runs->nr - 1], run))
+		runs->run[runs->nr++] = *run;
+	runs->nr_pages += run->n;
+	if (runs->nr == QI_MOST_RUNS || runs->nr_pages >= QI_MANY)
+		qi_front_give_runs(front, runs);
 }
 
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order)

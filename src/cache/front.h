@@ -156,11 +156,24 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns);
 
 /*
- * For those who move hundreds of pages, past the lists: up to want (<= QI_MANY) pages of the home
- * zone; and n pages from pfn on of one pageblock of it, which are free by state.
+ * For those who move hundreds of pages, past the lists: up to want pages of the home zone, of as
+ * many pageblocks as is returned.
  */
-uint32_t qi_front_take_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
-void qi_front_give_run(struct qi_front *front, uint32_t pfn, uint32_t n);
+uint32_t qi_front_take_parts(struct qi_front *front, bool may_wait, size_t want,
+			     struct qi_part *parts);
+
+/*
+ * And back: runs of pages that are free by state, collected until they are QI_MOST_RUNS or
+ * QI_MANY pages, or there are no more. The caller has announced them as in transit.
+ */
+struct qi_runs {
+	uint32_t nr;
+	uint32_t nr_pages;
+	struct qi_run run[QI_MOST_RUNS];
+};
+
+void qi_front_collect_run(struct qi_front *front, struct qi_runs *runs, const struct qi_run *run);
+void qi_front_give_runs(struct qi_front *front, struct qi_runs *runs);
 
 /* A block of any order straight to its zone, or deferred. */
 void qi_front_give_block(struct qi_front *front, uint32_t pfn, unsigned int order);

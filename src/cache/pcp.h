@@ -31,6 +31,7 @@ struct qi_pcp {
 	_Atomic uint32_t drains_begun; /* written under drain_lock */
 	/* written now and then by anybody: hints, and counts of events */
 	_Atomic uint32_t refill; /* pages of the next refill */
+	_Atomic uint32_t overflow; /* pages of the next overflow */
 	_Atomic uint32_t turn; /* enum qi_turn */
 	_Atomic uint64_t pushes_seen; /* pushes ever, after the last refill */
 	_Atomic uint64_t nr_busy;
@@ -107,9 +108,10 @@ static inline struct qp_list *qi_pcp_enter(struct qi_pcp *pcp)
 
 /*
  * Adaptation (cache/adapt.c), by whoever refills or overflows. A refill fetches twice as many pages
- * as the one before if nobody pushed in between, and half as many if somebody did. A list that
- * refills and overflows in turn is too short: high doubles. One that overflows again and again feeds
- * somebody else: high goes back, an eighth at a time.
+ * as the one before if nobody pushed in between, and half as many if somebody did. An overflow
+ * moves twice as many as the one before if no refill was in between, else one batch. A list that
+ * refills and overflows in turn is too short: high doubles. One that overflows by as much as it may
+ * again and again feeds somebody else: high goes back, a part of it at a time.
  */
 struct qi_adapt {
 	uint32_t batch; /* least pages of a refill */
@@ -117,10 +119,17 @@ struct qi_adapt {
 	uint32_t low;
 };
 
+enum {
+	QI_MOST_REFILL = 8, /* batches: more would make one request in a few hundred slow */
+	QI_MOST_OVERFLOW = 16, /* batches */
+};
+
 void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt);
 /* Pages that this refill should fetch; and, after it, what it did. */
 uint32_t qi_pcp_refill_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
 void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages);
 void qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
+/* Pages that an overflow should move, unless a longer list has made room. */
+uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp);
 
 #endif /* QI_CACHE_PCP_H */

@@ -174,43 +174,82 @@ unsigned int qi_bits_merged(const struct qi_bits *bits, uint32_t first, unsigned
 	return order;
 }
 
+/* Whether the ones of a word, which has some, are beside each other. */
+static inline bool is_stretch(uint64_t word)
+{
+	word >>= __builtin_ctzll(word);
+	return (word & (word + 1)) == 0;
+}
+
 /* Low want bits of word; more than want are set. */
 static uint64_t lowest_bits(uint64_t word, uint32_t want)
 {
 	uint64_t rest = word;
 
+	if (is_stretch(word))
+		return qi_word_mask((uint32_t)__builtin_ctzll(word), want);
 	for (uint32_t i = 0; i < want; i++)
 		rest &= rest - 1;
 	return word & ~rest;
 }
 
-static uint32_t write_items(uint64_t word, uint32_t base, uint32_t *out)
+uint32_t qi_word_write(uint64_t word, uint32_t base, uint32_t *out)
 {
 	uint32_t count = 0;
 
-	if (word == ~UINT64_C(0)) {
-		for (; count < 64; count++)
+	if (word == 0)
+		return 0;
+	if (is_stretch(word)) {
+		uint32_t n = qi_word_count(word);
+
+		base += (uint32_t)__builtin_ctzll(word);
+		for (; count < n; count++)
 			out[count] = base + count;
-		return count;
+		return n;
 	}
 	for (; word != 0; word &= word - 1)
 		out[count++] = base + (uint32_t)__builtin_ctzll(word);
 	return count;
 }
 
+uint32_t qi_bits_write(const struct qi_bits *bits, uint32_t base, uint32_t *out)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < QI_UNIT_WORDS; i++)
+		count += qi_word_write(bits->word[i], base + i * 64, out + count);
+	return count;
+}
+
+/* The lowest want (>= 1) items of one word, or all, if fewer. */
+static inline uint64_t take_from_word(uint64_t *word, uint32_t want)
+{
+	uint64_t taken = *word;
+
+	if (want < 64 && qi_word_count(taken) > want)
+		taken = lowest_bits(taken, want);
+	*word &= ~taken;
+	return taken;
+}
+
 uint32_t qi_bits_take(struct qi_bits *bits, uint32_t want, uint32_t base, uint32_t *out)
 {
 	uint32_t got = 0;
 
-	for (uint32_t i = 0; i < QI_UNIT_WORDS && got < want; i++) {
-		uint64_t word = bits->word[i];
+	for (uint32_t i = 0; i < QI_UNIT_WORDS && got < want; i++)
+		if (bits->word[i] != 0)
+			got += qi_word_write(take_from_word(&bits->word[i], want - got),
+					     base + i * 64, out + got);
+	return got;
+}
 
-		if (word == 0)
-			continue;
-		if (qi_word_count(word) > want - got)
-			word = lowest_bits(word, want - got);
-		bits->word[i] &= ~word;
-		got += write_items(word, base + i * 64, out + got);
+uint32_t qi_bits_move(struct qi_bits *bits, uint32_t want, struct qi_bits *out)
+{
+	uint32_t got = 0;
+
+	for (uint32_t i = 0; i < QI_UNIT_WORDS; i++) {
+		out->word[i] = got < want ? take_from_word(&bits->word[i], want - got) : 0;
+		got += qi_word_count(out->word[i]);
 	}
 	return got;
 }

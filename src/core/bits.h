@@ -72,4 +72,13 @@ unsigned int qi_bits_merged(const struct qi_bits *bits, uint32_t first, unsigned
  */
 uint32_t qi_bits_take(struct qi_bits *bits, uint32_t want, uint32_t base, uint32_t *out);
 
+/* The same, from one set into another, which has no others then. */
+uint32_t qi_bits_move(struct qi_bits *bits, uint32_t want, struct qi_bits *out);
+
+/* Write base + item of each item of a set, ascending; how many. */
+uint32_t qi_bits_write(const struct qi_bits *bits, uint32_t base, uint32_t *out);
+
+/* Write base + the number of each bit of a word that is set, ascending; how many. */
+uint32_t qi_word_write(uint64_t word, uint32_t base, uint32_t *out);
+
 #endif /* QI_CORE_BITS_H */

@@ -90,13 +90,16 @@ void qi_level_open(struct qi_level *level, struct qi_bins *bins, uint32_t index,
 {
 	struct qi_unit *unit = &level->units[index];
 
-	if (free != NULL)
-		level->bits[index] = *free;
-	else
-		qi_bits_set_all(&level->bits[index]);
-	qi_unit_set_free(unit, free != NULL ? qi_bits_count(free) : QI_UNIT_ITEMS);
 	unit->bin = QI_NO_BIN;
-	set_largest(level, index);
+	if (free != NULL) {
+		level->bits[index] = *free;
+		qi_unit_set_free(unit, qi_bits_count(free));
+		set_largest(level, index);
+	} else {
+		qi_bits_set_all(&level->bits[index]);
+		qi_unit_set_free(unit, QI_UNIT_ITEMS);
+		unit->state = QI_UNIT_ORDER_0 + QI_UNIT_ORDER;
+	}
 	refile(level, bins, index);
 }
 
@@ -124,6 +127,15 @@ uint32_t qi_level_take_items(struct qi_level *level, struct qi_bins *bins, uint3
 			     uint32_t want, uint32_t base, uint32_t *out)
 {
 	uint32_t got = qi_bits_take(&level->bits[unit], want, base, out);
+
+	took(level, bins, unit, got);
+	return got;
+}
+
+uint32_t qi_level_move_items(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
+			     uint32_t want, struct qi_bits *out)
+{
+	uint32_t got = qi_bits_move(&level->bits[unit], want, out);
 
 	took(level, bins, unit, got);
 	return got;

@@ -101,6 +101,10 @@ uint32_t qi_level_choose(const struct qi_bins *bins, unsigned int order, uint32_
 uint32_t qi_level_take_items(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
 			     uint32_t want, uint32_t base, uint32_t *out);
 
+/* The same, into a set. */
+uint32_t qi_level_move_items(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
+			     uint32_t want, struct qi_bits *out);
+
 /* Take a block of that order, which the unit has; its first item. */
 uint32_t qi_level_take_block(struct qi_level *level, struct qi_bins *bins, uint32_t unit,
 			     unsigned int order);

@@ -73,34 +73,40 @@ static void set_free(struct qi_zone *zone, uint64_t nr_free)
 	atomic_store_explicit(&zone->nr_free, nr_free, memory_order_relaxed);
 }
 
+/* A whole pageblock from the level above, closed; QI_NO_UNIT: there is none. */
+static uint32_t take_whole(struct qi_space *space, struct qi_zone *zone)
+{
+	uint32_t super = qi_level_choose(&zone->super_bins, 0, 1);
+
+	if (super == QI_NO_UNIT)
+		return QI_NO_UNIT;
+	return space->super_first[super] +
+	       qi_level_take_block(&space->supers, &zone->super_bins, super, 0);
+}
+
 /* A pageblock with free pages: the one chosen, or a whole one from the level above, opened. */
 static uint32_t choose_block(struct qi_space *space, struct qi_zone *zone, unsigned int order,
 			     uint32_t want)
 {
 	uint32_t block = qi_level_choose(&zone->block_bins, order, want);
-	uint32_t super;
 
 	if (block != QI_NO_UNIT)
 		return block;
-	super = qi_level_choose(&zone->super_bins, 0, 1);
-	if (super == QI_NO_UNIT)
-		return QI_NO_UNIT;
-	block = space->super_first[super] +
-		qi_level_take_block(&space->supers, &zone->super_bins, super, 0);
-	qi_level_open(&space->blocks, &zone->block_bins, block, NULL);
+	block = take_whole(space, zone);
+	if (block != QI_NO_UNIT)
+		qi_level_open(&space->blocks, &zone->block_bins, block, NULL);
 	return block;
 }
 
-/* From as many pageblocks as it takes to have least pages, and from at most this many to have want. */
-static uint32_t take_from_blocks(struct qi_space *space, struct qi_zone *zone, uint32_t least,
-				 uint32_t want, uint32_t most_blocks, uint32_t *pfns)
+uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+			     uint32_t *pfns)
 {
 	uint64_t available = free_now(zone);
 	uint32_t got = 0;
 
 	if (want > available)
 		want = (uint32_t)available;
-	for (uint32_t i = 0; got < want && (got < least || i < most_blocks); i++) {
+	while (got < want) {
 		uint32_t block = choose_block(space, zone, 0, want - got);
 
 		if (block == QI_NO_UNIT)
@@ -113,18 +119,54 @@ static uint32_t take_from_blocks(struct qi_space *space, struct qi_zone *zone, u
 	return got;
 }
 
-uint32_t qi_zone_take_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
-			     uint32_t *pfns)
+/* A whole pageblock, opened with nothing free in it, as all of it is wanted; n = 0: there is none. */
+static void take_whole_part(struct qi_space *space, struct qi_zone *zone, struct qi_part *part)
 {
-	return take_from_blocks(space, zone, want, want, 0, pfns);
+	static const struct qi_bits none;
+
+	part->n = 0;
+	part->block = take_whole(space, zone);
+	if (part->block == QI_NO_UNIT)
+		return;
+	qi_level_open(&space->blocks, &zone->block_bins, part->block, &none);
+	qi_bits_set_all(&part->items);
+	part->n = QI_UNIT_ITEMS;
 }
 
-uint32_t qi_zone_take_many_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
-				  uint32_t *pfns)
+static void take_part(struct qi_space *space, struct qi_zone *zone, uint32_t want,
+		      struct qi_part *part)
 {
-	enum { MOST_BLOCKS = 16 };
+	if (want >= QI_UNIT_ITEMS && zone->block_bins.filled == 0) {
+		take_whole_part(space, zone, part);
+		if (part->n > 0)
+			return;
+	}
+	part->block = choose_block(space, zone, 0, want);
+	if (part->block == QI_NO_UNIT)
+		qp_panic("a zone has fewer pages than it counts");
+	part->n = qi_level_move_items(&space->blocks, &zone->block_bins, part->block, want,
+				      &part->items);
+}
 
-	return take_from_blocks(space, zone, QI_SCRATCH, want, MOST_BLOCKS, pfns);
+uint32_t qi_zone_take_parts_locked(struct qi_space *space, struct qi_zone *zone, size_t want,
+				   struct qi_part *parts)
+{
+	uint64_t available = free_now(zone);
+	uint32_t got = 0;
+	uint32_t nr = 0;
+
+	if (want > available)
+		want = (size_t)available;
+	for (; nr < QI_MOST_PARTS && got < want; nr++) {
+		uint32_t missing = want - got < QI_UNIT_ITEMS ? (uint32_t)(want - got)
+							      : QI_UNIT_ITEMS;
+
+		take_part(space, zone, missing, &parts[nr]);
+		got += parts[nr].n;
+	}
+	set_free(zone, available - got);
+	qi_count(&zone->nr_taken, got);
+	return nr;
 }
 
 /* A pageblock that has just become whole goes up one level. */
@@ -231,15 +273,70 @@ void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t 
 	qi_count(&zone->nr_given, n);
 }
 
-void qi_zone_give_run_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn, uint32_t n)
+/* Of nr runs, the leading ones of one pageblock: set their bits, file it once; how many. */
+static uint32_t give_runs_to_block(struct qi_space *space, struct qi_zone *zone, uint32_t nr,
+				   const struct qi_run *runs, uint32_t *n)
 {
-	uint32_t block = qi_block_of(pfn);
+	uint32_t block = qi_block_of(runs[0].pfn);
+	uint32_t i = 0;
 
-	if (QI_DEBUG && qi_item_of(pfn) + n > QI_UNIT_ITEMS)
-		qp_panic("a run given to a zone leaves its pageblock");
-	file_block(space, zone, block, qi_level_add(&space->blocks, block, qi_item_of(pfn), n));
-	set_free(zone, free_now(zone) + n);
-	qi_count(&zone->nr_given, n);
+	*n = 0;
+	for (; i < nr && qi_block_of(runs[i].pfn) == block; i++) {
+		uint32_t first = qi_item_of(runs[i].pfn);
+
+		if (QI_DEBUG && first + runs[i].n > QI_UNIT_ITEMS)
+			qp_panic("a run given to a zone leaves its pageblock");
+		qi_bits_set(&space->blocks.bits[block], first, runs[i].n);
+		*n += runs[i].n;
+	}
+	file_block(space, zone, block, qi_level_added(&space->blocks, block, *n));
+	return i;
+}
+
+void qi_zone_give_runs_locked(struct qi_space *space, struct qi_zone *zone, uint32_t nr,
+			      const struct qi_run *runs)
+{
+	uint32_t given = 0;
+	uint32_t n;
+
+	for (uint32_t i = 0; i < nr; given += n)
+		i += give_runs_to_block(space, zone, nr - i, runs + i, &n);
+	set_free(zone, free_now(zone) + given);
+	qi_count(&zone->nr_given, given);
+}
+
+/* Whether n pfns go on as a run that would be at this one; by vectors. */
+static inline bool goes_on(uint32_t next, bool down, uint32_t n, const uint32_t *pfns)
+{
+	return *pfns == next && (down ? qi_is_run_down(n, pfns) : qi_is_run(n, pfns));
+}
+
+/* Whole batches are runs more often than not. */
+uint32_t qi_count_run(uint32_t first, bool down, uint32_t n, const uint32_t *pfns)
+{
+	uint32_t step = down ? UINT32_MAX : 1;
+	uint32_t some = 16;
+	uint32_t i = 0;
+
+	if (goes_on(first, down, n, pfns))
+		return n;
+	__asm__("" : "+r"(some)); /* a constant would be unrolled, and no vectors be made of it */
+	while (n - i > some && goes_on(first + i * step, down, some, pfns + i))
+		i += some;
+	while (i < n && pfns[i] == first + i * step)
+		i++;
+	return i;
+}
+
+uint32_t qi_zone_leading_run(uint32_t n, const uint32_t *pfns, struct qi_run *run)
+{
+	uint32_t item = qi_item_of(pfns[0]);
+	bool down = n > 1 && pfns[1] == pfns[0] - 1;
+	uint32_t room = down ? item + 1 : QI_UNIT_ITEMS - item;
+
+	run->n = qi_count_run(pfns[0], down, n < room ? n : room, pfns);
+	run->pfn = pfns[down ? run->n - 1 : 0];
+	return run->n;
 }
 
 uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone, unsigned int order)

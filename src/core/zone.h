@@ -24,7 +24,13 @@
 
 enum {
 	QI_SCRATCH = 64, /* pfns; one word of a bitmap, one line of states */
-	QI_MANY = 512, /* pfns that a request for hundreds of pages has in hand: a pageblock */
+	/*
+	 * Of pages that are moved by hundreds, what one hold of the lock has to do with: pageblocks
+	 * that it takes from; runs that it is given, and pages after which it is not given more.
+	 */
+	QI_MOST_PARTS = 16,
+	QI_MOST_RUNS = 32,
+	QI_MANY = 2048,
 	QI_MAX_STASH = 64,
 	/*
 	 * Attempts at a zone's lock by those who may not wait, a moment apart: about as long as
@@ -35,6 +41,18 @@ enum {
 };
 
 #define QI_NO_PFN UINT32_MAX
+
+/* Pages of one pageblock in somebody's hand: a set of them, or a run. */
+struct qi_part {
+	uint32_t block;
+	uint32_t n;
+	struct qi_bits items;
+};
+
+struct qi_run {
+	uint32_t pfn; /* the lowest */
+	uint32_t n;
+};
 
 struct qi_zone {
 	struct qp_lock lock;
@@ -105,13 +123,19 @@ void qi_zone_give_locked(struct qi_space *space, struct qi_zone *zone, uint32_t 
 			 const uint32_t *pfns);
 
 /*
- * The same by hundreds, at one hold of the lock: take up to want (<= QI_MANY), fewer where pages are
- * scattered, so that the hold stays short; give n pages from pfn on, of one pageblock.
+ * The same by hundreds, at one hold of the lock: take up to want pages, of up to QI_MOST_PARTS
+ * pageblocks, and return how many pageblocks; give runs, of which those of one pageblock that
+ * follow each other are filed once.
  */
-uint32_t qi_zone_take_many_locked(struct qi_space *space, struct qi_zone *zone, uint32_t want,
-				  uint32_t *pfns);
-void qi_zone_give_run_locked(struct qi_space *space, struct qi_zone *zone, uint32_t pfn,
-			     uint32_t n);
+uint32_t qi_zone_take_parts_locked(struct qi_space *space, struct qi_zone *zone, size_t want,
+				   struct qi_part *parts);
+void qi_zone_give_runs_locked(struct qi_space *space, struct qi_zone *zone, uint32_t nr,
+			      const struct qi_run *runs);
+
+/* How many of n leading pfns are first, and each the one above the last one, or below. */
+uint32_t qi_count_run(uint32_t first, bool down, uint32_t n, const uint32_t *pfns);
+/* How many of n leading pfns are a run, up or down, of one pageblock, and which; at least 1. */
+uint32_t qi_zone_leading_run(uint32_t n, const uint32_t *pfns, struct qi_run *run);
 
 /* A block of any order, or QI_NO_PFN; and back. */
 uint32_t qi_zone_take_block_locked(struct qi_space *space, struct qi_zone *zone,

@@ -423,6 +423,50 @@ static void add_doubles(const struct world *w)
 	add_run(w->first + 2 * BLOCK, BLOCK);
 }
 
+/* Runs of all lengths, every other one down. */
+static void add_odd_runs(const struct world *w)
+{
+	uint32_t at = 0;
+
+	for (uint32_t n = 1; at + n <= SHAPED * BLOCK; at += n, n += n / 3 + 1)
+		for (uint32_t i = 0; i < n; i++)
+			add(w->first + at + (n % 2 == 0 ? n - 1 - i : i));
+	while (at < SHAPED * BLOCK)
+		add(w->first + at++);
+}
+
+/* Down across borders, to the first page of the region, and up from there. */
+static void add_down_to_the_first(const struct world *w)
+{
+	uint32_t first = w->t.info[0].first_pfn;
+
+	for (uint32_t pfn = w->first + BLOCK + 100; pfn > first; pfn--)
+		add(pfn - 1);
+	add_run(w->first + 2 * BLOCK, 4 * BLOCK);
+}
+
+/* The same, and below the first page there is none. */
+static void add_down_and_out(const struct world *w)
+{
+	add_down_to_the_first(w);
+	array.n -= 4 * BLOCK;
+	for (uint32_t i = 1; i <= 3; i++)
+		add(w->t.info[0].first_pfn - i);
+	add_run(w->first + 2 * BLOCK, BLOCK);
+}
+
+/* In runs down and up: pages freed before, in the same run, or in one before it. */
+static void add_doubles_in_runs(const struct world *w)
+{
+	add_descending_pages(w);
+	array.pfns[BLOCK + 100] = filler_page(w) + 9;
+	array.pfns[2 * BLOCK] = array.pfns[2 * BLOCK - 1];
+	array.pfns[3 * BLOCK - 1] = array.pfns[3];
+	array.pfns[4 * BLOCK + 64] = array.pfns[4 * BLOCK];
+	add_run(w->first + BLOCK, 2 * RUN);
+	add_run(w->first + BLOCK, 2 * RUN);
+}
+
 struct shape {
 	const char *name;
 	void (*add)(const struct world *w);
@@ -443,7 +487,11 @@ static const struct shape shapes[] = {
 	{ "holes", add_holes, false },
 	{ "foreign", add_foreign, false },
 	{ "misaligned", add_misaligned, false },
+	{ "odd runs", add_odd_runs, false },
+	{ "down to the first", add_down_to_the_first, false },
+	{ "down and out", add_down_and_out, false },
 	{ "doubles", add_doubles, true },
+	{ "doubles in runs", add_doubles_in_runs, true },
 };
 
 /* With a head of n pages, what follows is cut into batches elsewhere. */
@@ -487,6 +535,46 @@ static void test_frees_to_two_regions(const struct qt_param *param)
 {
 	run_shapes(param, 1);
 	run_shapes(param, 2);
+}
+
+/* ---- One by one ---- */
+
+static void take_singles(struct world *w, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		assert_int_equal(take(w, 0, 1), 1);
+}
+
+/* Lists overflow, and what comes out of them are runs up, down, broken ones, or none. */
+static void test_frees_one_by_one(const struct qt_param *param)
+{
+	static const uint32_t steps[] = { 1, NR_PAGES - 1, 17, 64, 512 };
+	struct world *w = &world;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		for (int twice = 0; twice < 2; twice++) {
+			uint32_t left;
+
+			open_world(w, param, i % FORMS, 0);
+			left = NR_PAGES - 3 * (uint32_t)i;
+			take_singles(w, left);
+			for (uint32_t k = 0, at = 0; k < NR_PAGES; k++) {
+				uint32_t pfn = w->t.info[0].first_pfn + at;
+
+				if (w->held[pfn]) {
+					add(pfn);
+					give(w);
+				}
+				at = (at + steps[i]) % NR_PAGES;
+				if (k % (NR_PAGES / 4) == 0)
+					assert_states(w);
+			}
+			give_all(w);
+			assert_states(w);
+			if (twice)
+				take_singles(w, NR_PAGES);
+			end_world(w);
+		}
 }
 
 /* ---- Allocations ---- */
@@ -584,6 +672,7 @@ int main(void)
 	static const struct qt_test tests[] = {
 		QT_TEST(frees_in_every_shape),
 		QT_TEST(frees_to_two_regions),
+		QT_TEST(frees_one_by_one),
 		QT_TEST(allocations_in_every_state),
 		QT_TEST(allocations_from_two_regions),
 	};

@@ -182,6 +182,61 @@ static void test_take_lowest_first(const struct qt_param *param)
 	}
 }
 
+static void test_move_lowest_first(const struct qt_param *param)
+{
+	struct qt_random r = qt_random_seed(7);
+	uint32_t out[ITEMS + 1];
+
+	(void)param;
+	for (int i = 0; i < 20000; i++) {
+		uint32_t want = 1 + qt_random_below(&r, ITEMS), next = 0, expected;
+		struct qi_bits moved;
+		struct both b;
+
+		random_set(&b, &r);
+		expected = naive_count(&b) < want ? naive_count(&b) : want;
+		memset(&moved, 0xee, sizeof(moved));
+		assert_int_equal(qi_bits_move(&b.bits, want, &moved), expected);
+		assert_int_equal(qi_bits_count(&moved), expected);
+		memset(out, 0xee, sizeof(out));
+		assert_int_equal(qi_bits_write(&moved, ITEMS, out), expected);
+		assert_int_equal(out[expected], 0xeeeeeeee);
+		for (uint32_t j = 0; j < expected; j++, next++) {
+			while (!b.item[next])
+				next++;
+			assert_int_equal(out[j], ITEMS + next);
+			b.item[next] = false;
+		}
+		check_same(&b);
+	}
+}
+
+/* Ones beside each other take another way than others. */
+static void test_stretches_of_words(const struct qt_param *param)
+{
+	uint32_t out[65];
+
+	(void)param;
+	for (uint32_t first = 0; first < 64; first++)
+		for (uint32_t count = 1; first + count <= 64; count++) {
+			uint64_t word = qi_word_mask(first, count);
+
+			memset(out, 0xee, sizeof(out));
+			assert_int_equal(qi_word_write(word, 1000, out), count);
+			for (uint32_t i = 0; i < count; i++)
+				assert_int_equal(out[i], 1000 + first + i);
+			assert_int_equal(out[count], 0xeeeeeeee);
+			for (uint32_t want = 1; want < count; want++) {
+				struct qi_bits bits = { { 0, 0, word } }, moved;
+
+				assert_int_equal(qi_bits_move(&bits, want, &moved), want);
+				assert_true(moved.word[2] == qi_word_mask(first, want));
+				assert_true(bits.word[2] == (word ^ moved.word[2]));
+			}
+		}
+	assert_int_equal(qi_word_write(0, 1000, out), 0);
+}
+
 static void test_words(const struct qt_param *param)
 {
 	struct qt_random r = qt_random_seed(6);
@@ -209,6 +264,8 @@ int main(void)
 		QT_TEST(find_and_largest),
 		QT_TEST(merged),
 		QT_TEST(take_lowest_first),
+		QT_TEST(move_lowest_first),
+		QT_TEST(stretches_of_words),
 		QT_TEST(words),
 	};
 

@@ -138,12 +138,155 @@ static void test_zones_stay_valid(const struct qt_param *param)
 	qt_end(&t);
 }
 
+/* Up, down, and with something else at any place. */
+static void test_runs_are_found(const struct qt_param *param)
+{
+	enum { MOST = 70 };
+
+	(void)param;
+	for (uint32_t n = 1; n <= MOST; n++)
+		for (uint32_t broken = 0; broken <= n; broken++)
+			for (int down = 0; down < 2; down++) {
+				uint32_t first = 5 * 512 + 200, pfns[MOST];
+				struct qi_run run;
+
+				for (uint32_t i = 0; i < n; i++)
+					pfns[i] = down ? first - i : first + i;
+				if (broken < n)
+					pfns[broken] ^= 0x4000;
+				if (broken == 0)
+					first = pfns[0];
+				assert_int_equal(qi_count_run(first, down, n, pfns),
+						 broken == 0 ? 1 : broken);
+				assert_int_equal(qi_count_run(first + 1, down, n, pfns), 0);
+				assert_int_equal(qi_zone_leading_run(n, pfns, &run),
+						 broken == 0 ? 1 : broken);
+				assert_int_equal(run.n, broken == 0 ? 1 : broken);
+				assert_int_equal(run.pfn, down ? first - (run.n - 1) : first);
+			}
+}
+
+static void test_runs_end_with_their_pageblock(const struct qt_param *param)
+{
+	uint32_t pfns[64];
+	struct qi_run run;
+
+	(void)param;
+	for (uint32_t border = 1; border < 64; border++) {
+		for (uint32_t i = 0; i < 64; i++)
+			pfns[i] = 7 * 512 - border + i;
+		assert_int_equal(qi_zone_leading_run(64, pfns, &run), border);
+		assert_int_equal(run.pfn, 7 * 512 - border);
+		for (uint32_t i = 0; i < 64; i++)
+			pfns[i] = 7 * 512 + border - 1 - i;
+		assert_int_equal(qi_zone_leading_run(64, pfns, &run), border);
+		assert_int_equal(run.pfn, 7 * 512);
+	}
+}
+
+/* All of a part's pages were free; how many they are. */
+static uint32_t hold_part(const struct qi_part *part, bool *held)
+{
+	uint32_t n = 0;
+
+	for (uint32_t item = 0; item < 512; item++) {
+		if (!qi_bits_test(&part->items, item))
+			continue;
+		assert_false(held[part->block * 512 + item]);
+		held[part->block * 512 + item] = true;
+		n++;
+	}
+	assert_int_equal(n, part->n);
+	assert_true(n > 0);
+	return n;
+}
+
+/* Held pages from a random place on, in runs of random lengths and in random order; how many. */
+static uint32_t give_some_runs(struct qi_space *space, bool *held, struct qt_random *r,
+			       uint32_t end)
+{
+	struct qi_run runs[QI_MOST_RUNS];
+	uint32_t longest = 1 + qt_random_below(r, 512), pfn = qt_random_below(r, end);
+	uint32_t nr = 0, given = 0, most = 1 + qt_random_below(r, QI_MOST_RUNS);
+
+	for (; pfn < end && nr < most; pfn++) {
+		struct qi_run *last = &runs[nr == 0 ? 0 : nr - 1];
+
+		if (!held[pfn])
+			continue;
+		held[pfn] = false;
+		given++;
+		if (nr > 0 && last->pfn + last->n == pfn && pfn % 512 != 0 && last->n < longest)
+			last->n++;
+		else
+			runs[nr++] = (struct qi_run){ .pfn = pfn, .n = 1 };
+	}
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t other = qt_random_below(r, nr);
+		struct qi_run run = runs[i];
+
+		runs[i] = runs[other];
+		runs[other] = run;
+	}
+	qi_zone_lock(space, &space->zones[0]);
+	qi_zone_give_runs_locked(space, &space->zones[0], nr, runs);
+	qi_zone_unlock(space, &space->zones[0]);
+	return given;
+}
+
+/* Sets out and runs in, of all sizes: each page is out once, and the zone is as it should be. */
+static void test_parts_and_runs(const struct qt_param *param)
+{
+	enum { PAGES = 40 * 512 - 300, END = 42 * 512 };
+	static bool held[END];
+	struct qt_random r = qt_random_seed(3);
+	struct qi_part parts[QI_MOST_PARTS];
+	uint32_t nr_held = 0;
+	struct qi_space *space;
+	struct qt t;
+
+	memset(held, 0, sizeof(held));
+	qt_begin(&t, param);
+	t.config.max_pages = PAGES;
+	t.config.nr_stash = UINT32_MAX;
+	qt_create(&t);
+	add_region(&t, (UINT64_C(1) << 40) + (77 << 12), PAGES, 0, 9);
+	space = &t.q->space;
+	assert_true(t.info[0].first_pfn + PAGES <= END);
+	for (int i = 0; i < 3000; i++) {
+		uint32_t want = 1 + qt_random_below(&r, qt_random_one_in(&r, 4) ? 9000 : 600);
+		uint32_t got = 0, nr;
+
+		qi_zone_lock(space, &space->zones[0]);
+		nr = qi_zone_take_parts_locked(space, &space->zones[0], want, parts);
+		qi_zone_unlock(space, &space->zones[0]);
+		assert_true(nr <= QI_MOST_PARTS);
+		for (uint32_t k = 0; k < nr; k++)
+			got += hold_part(&parts[k], held);
+		assert_true(got == want || nr == QI_MOST_PARTS || nr_held + got == PAGES);
+		assert_true(got <= want);
+		nr_held += got;
+		for (int k = 0; k < 3; k++)
+			nr_held -= give_some_runs(space, held, &r, END);
+		if (i % 16 == 0)
+			check_zones(&t);
+	}
+	while (nr_held > 0)
+		nr_held -= give_some_runs(space, held, &r, END);
+	check_zones(&t);
+	assert_int_equal(qt_stats(t.q).free_zone, PAGES);
+	qt_end(&t);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
 		QT_TEST(regions_lie_congruent_and_apart),
 		QT_TEST(nothing_merges_across_regions),
 		QT_TEST(zones_stay_valid),
+		QT_TEST(runs_are_found),
+		QT_TEST(runs_end_with_their_pageblock),
+		QT_TEST(parts_and_runs),
 	};
 
 	return QT_RUN_CACHES(tests);
