@@ -181,25 +181,25 @@ WHOLE void run_to_slots(uint64_t first, uint64_t step, uint32_t n, qi_slot *slot
 		slots[i] = first + i * step;
 }
 
-/* Whether each of n slots, a constant, is the one before it plus step. */
-INLINED bool go_on(uint64_t step, uint32_t n, const qi_slot *slots)
+/* Whether n slots, a constant, are next, next + step and so on. */
+INLINED bool go_on(uint64_t next, uint64_t step, uint32_t n, const qi_slot *slots)
 {
 	uint64_t apart = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		apart |= (slots[i] - slots[(int64_t)i - 1]) ^ step;
+	for (uint32_t i = 0; i < n; i++) {
+		apart |= slots[i] ^ next;
+		next += step;
+	}
 	return apart == 0;
 }
 
 WHOLE uint32_t run_in_slots(uint64_t first, uint64_t step, uint32_t n, const qi_slot *slots)
 {
-	uint32_t i = 1;
+	uint32_t i = 0;
 
-	if (slots[0] != first)
-		return 0;
-	while (n - i >= BATCH && go_on(step, BATCH, slots + i))
+	while (n - i >= BATCH && go_on(first + i * step, step, BATCH, slots + i))
 		i += BATCH;
-	while (n - i >= GROUP && go_on(step, GROUP, slots + i))
+	while (n - i >= GROUP && go_on(first + i * step, step, GROUP, slots + i))
 		i += GROUP;
 	while (i < n && slots[i] == first + i * step)
 		i++;
