@@ -552,7 +552,7 @@ static void test_frees_one_by_one(const struct qt_param *param)
 	struct world *w = &world;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-		for (int twice = 0; twice < 2; twice++) {
+		for (int twice = 0; twice < (QT_SLOWER < 10 ? 2 : 1); twice++) {
 			uint32_t left;
 
 			open_world(w, param, i % FORMS, 0);
