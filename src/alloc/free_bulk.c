@@ -179,7 +179,8 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 		} else {
 			some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
 			got = qi_ready_read(q, form, slots, done, some, pfns);
-			qi_front_give(&q->front, got, pfns);
+			if (got != q->front.depot->batch || !qi_depot_put(q->front.depot, pfns))
+				qi_front_give(&q->front, got, pfns);
 		}
 		done += got;
 	}
