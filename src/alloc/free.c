@@ -71,33 +71,47 @@ QI_LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 	return 0;
 }
 
-/* Unchecked, the short way is here: it is enough that the address is a page's. */
+/*
+ * Whether a page below the word's bound becomes free by state; false: nothing has been done. Pfns
+ * below the region's first have no page, and are never held.
+ */
+static inline bool accept_ready(struct quire *q, uint64_t word, uint64_t pfn)
+{
+	if (qp_unlikely((word & QI_WORD_UNCHECKED) != 0))
+		return pfn >= q->ready.first_pfn && !qi_has_high(q);
+	if (qp_unlikely(atomic_load_explicit(&q->states[pfn], memory_order_relaxed) !=
+			QI_STATE_HELD))
+		return false;
+	atomic_store_explicit(&q->states[pfn], QI_STATE_FREE, memory_order_relaxed);
+	return true;
+}
+
+/*
+ * A page into its CPU's list: 1; or a code from QP_LEFT on, and it is free by state. QP_STRANGER:
+ * nothing has been done.
+ */
+static inline uint32_t give_ready(struct quire *q, uint64_t word, uint64_t pfn)
+{
+	if (qp_unlikely(pfn >= qi_ready_bound(word) || !qi_ready_known(word) ||
+			!accept_ready(q, word, pfn)))
+		return QP_STRANGER;
+	return qp_push_one(q->ready.pcps, q->ready.nr_cpus, pfn);
+}
+
 QI_LONG_WAY int free_exactly(struct quire *q, void *page)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
-	uint32_t pushed;
-
-	if (ready->check != QUIRE_CHECK_OFF || index >= qi_ready_get(&ready->nr_pages) ||
-	    qi_has_high(q) || ready->addr == 0 || !qp_section_known(ready->owner))
-		return free_page(q, "quire_free", page, false);
-	pushed = qi_ready_push(ready, index + ready->first_pfn);
-	if (qp_likely(pushed < QP_LEFT))
-		return 0;
-	return give_left(q, (uint32_t)index + ready->first_pfn, pushed);
+	return free_page(q, "quire_free", page, false);
 }
 
 int quire_free(struct quire *q, void *page)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
-	uint64_t pfn = index + ready->first_pfn;
-	uint32_t pushed;
+	uint64_t word = qi_ready_word(&q->ready.give_page);
+	uint64_t pfn = qi_word_pages(word, (uintptr_t)page - q->ready.page_0);
+	uint32_t given = give_ready(q, word, pfn);
 
-	if (qp_unlikely(index >= qi_ready_get(&ready->nr_mapped) || !qi_ready_accept(ready, pfn)))
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_exactly(q, page);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
 }
 
 int quire_free_round(struct quire *q, void *address)
@@ -116,14 +130,11 @@ QI_LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
 
 int quire_free_pfn(struct quire *q, uint32_t pfn)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint32_t pushed;
+	uint32_t given = give_ready(q, qi_ready_word(&q->ready.give_other), pfn);
 
-	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_pfn_long(q, pfn);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, pfn, given);
 }
 
 const struct qi_region *qi_free_region(const struct quire *q, const char *call,
@@ -164,16 +175,13 @@ QI_LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle,
 
 int quire_free_offset(struct quire *q, struct quire_region handle, uint64_t offset)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, offset);
-	uint32_t pfn = ready->first_pfn + (uint32_t)index;
-	uint32_t pushed;
+	uint64_t word = qi_ready_word(&q->ready.give_other);
+	uint64_t pfn = qi_word_pages(word, offset) + q->ready.first_pfn;
+	uint32_t given = handle.id == 1 ? give_ready(q, word, pfn) : QP_STRANGER;
 
-	if (qp_unlikely(handle.id != 1 || index >= qi_ready_get(&ready->nr_pages) ||
-			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_offset_exactly(q, handle, offset);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
 }
 
 int quire_free_offset_round(struct quire *q, struct quire_region handle, uint64_t offset)
