@@ -87,13 +87,12 @@ static inline bool accept_ready(struct quire *q, uint64_t word, uint64_t pfn)
 }
 
 /*
- * A page into its CPU's list: 1; or a code from QP_LEFT on, and it is free by state. QP_STRANGER:
- * nothing has been done.
+ * A page into its CPU's list, where the word is known: 1; or a code from QP_LEFT on, and it is free
+ * by state. QP_STRANGER: nothing has been done.
  */
 static inline uint32_t give_ready(struct quire *q, uint64_t word, uint64_t pfn)
 {
-	if (qp_unlikely(pfn >= qi_ready_bound(word) || !qi_ready_known(word) ||
-			!accept_ready(q, word, pfn)))
+	if (qp_unlikely(pfn >= qi_ready_bound(word) || !accept_ready(q, word, pfn)))
 		return QP_STRANGER;
 	return qp_push_one(q->ready.pcps, q->ready.nr_cpus, pfn);
 }
@@ -106,9 +105,13 @@ QI_LONG_WAY int free_exactly(struct quire *q, void *page)
 int quire_free(struct quire *q, void *page)
 {
 	uint64_t word = qi_ready_word(&q->ready.give_page);
-	uint64_t pfn = qi_word_pages(word, (uintptr_t)page - q->ready.page_0);
-	uint32_t given = give_ready(q, word, pfn);
+	uint32_t given = QP_STRANGER;
+	uint64_t pfn = 0;
 
+	if (qp_likely(qi_ready_known(word))) {
+		pfn = qi_word_pages(word, (uintptr_t)page - q->ready.page_0);
+		given = give_ready(q, word, pfn);
+	}
 	if (qp_unlikely(given == QP_STRANGER))
 		return free_exactly(q, page);
 	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
@@ -130,7 +133,8 @@ QI_LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
 
 int quire_free_pfn(struct quire *q, uint32_t pfn)
 {
-	uint32_t given = give_ready(q, qi_ready_word(&q->ready.give_other), pfn);
+	uint64_t word = qi_ready_word(&q->ready.give_other);
+	uint32_t given = qi_ready_known(word) ? give_ready(q, word, pfn) : QP_STRANGER;
 
 	if (qp_unlikely(given == QP_STRANGER))
 		return free_pfn_long(q, pfn);
@@ -176,9 +180,13 @@ QI_LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle,
 int quire_free_offset(struct quire *q, struct quire_region handle, uint64_t offset)
 {
 	uint64_t word = qi_ready_word(&q->ready.give_other);
-	uint64_t pfn = qi_word_pages(word, offset) + q->ready.first_pfn;
-	uint32_t given = handle.id == 1 ? give_ready(q, word, pfn) : QP_STRANGER;
+	uint32_t given = QP_STRANGER;
+	uint64_t pfn = 0;
 
+	if (qp_likely(handle.id == 1 && qi_ready_known(word))) {
+		pfn = qi_word_pages(word, offset) + q->ready.first_pfn;
+		given = give_ready(q, word, pfn);
+	}
 	if (qp_unlikely(given == QP_STRANGER))
 		return free_offset_exactly(q, handle, offset);
 	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
