@@ -296,11 +296,9 @@ QI_LONG_WAY size_t alloc_bulk_long(struct quire *q, enum qi_form form, struct qu
 /* ---- What is ready --------------------------------------------------------------------------- */
 
 /* Whether requests with these arguments may have pages that are ready. */
-static inline bool may_be_ready(const struct quire *q, const _Atomic uint8_t *way, quire_gfp gfp,
-				unsigned int order, const void *slots)
+static inline bool may_be_ready(uint64_t word, quire_gfp gfp, unsigned int order, const void *slots)
 {
-	return qp_likely((gfp | order) == 0 && qi_ready_way(way) != QI_WAY_LONG && slots != NULL &&
-			 qp_section_known(q->ready.owner));
+	return qp_likely((gfp | order) == 0 && slots != NULL && qi_ready_known(word));
 }
 
 static const struct quire_region first_region = { .id = 1 };
@@ -314,20 +312,18 @@ QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, 
 }
 
 /* Few pages one by one: less than what a batch costs to begin. */
-static inline size_t alloc_few(struct quire *q, enum qi_form form, size_t n, void *slots)
+static inline size_t alloc_few(struct quire *q, enum qi_form form, uint64_t word, size_t n,
+			       void *slots)
 {
-	const struct qi_ready *ready = &q->ready;
-
 	if (qp_unlikely(n == 0))
 		return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, 0);
 	for (size_t done = 0; done < n; done++) {
-		uint64_t pfn = qp_pop_one(ready->pcps, &ready->nr_cpus);
+		uint64_t pfn;
+		uint32_t taken = qi_ready_take(q, word, &pfn);
 
-		if (qp_unlikely(pfn >= QP_LEFT))
-			return alloc_few_left(q, form, n, slots, done, (uint32_t)pfn);
-		if (qi_checked(q))
-			qi_state_set(ready->state, (uint32_t)pfn, QI_STATE_HELD);
-		qi_ready_write_one(q, form, slots, done, (uint32_t)pfn);
+		if (qp_unlikely(taken >= QP_LEFT))
+			return alloc_few_left(q, form, n, slots, done, taken);
+		qi_ready_write_one(q, form, word, slots, done, pfn);
 	}
 	return n;
 }
@@ -401,12 +397,13 @@ static inline uint32_t first_batch(struct quire *q, enum qi_form form, size_t n,
 
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
+	uint64_t word = qi_ready_take_of(q, QI_FORM_PAGE);
 	uint32_t got;
 
-	if (!may_be_ready(q, &q->ready.pages, gfp, order, pages))
+	if (!may_be_ready(word, gfp, order, pages))
 		return alloc_bulk_long(q, QI_FORM_PAGE, first_region, gfp, order, n, pages, 0);
 	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_PAGE, n, pages);
+		return alloc_few(q, QI_FORM_PAGE, word, n, pages);
 	got = first_batch(q, QI_FORM_PAGE, n, pages);
 	return qp_likely(got == n) ? n : alloc_pages(q, n, pages, got);
 }
@@ -414,12 +411,13 @@ size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
+	uint64_t word = qi_ready_take_of(q, QI_FORM_PFN);
 	uint32_t got;
 
-	if (!may_be_ready(q, &q->ready.pfns, gfp, order, pfns))
+	if (!may_be_ready(word, gfp, order, pfns))
 		return alloc_bulk_long(q, QI_FORM_PFN, first_region, gfp, order, n, pfns, 0);
 	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_PFN, n, pfns);
+		return alloc_few(q, QI_FORM_PFN, word, n, pfns);
 	got = first_batch(q, QI_FORM_PFN, n, pfns);
 	return qp_likely(got == n) ? n : alloc_pfns(q, n, pfns, got);
 }
@@ -427,12 +425,13 @@ size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
+	uint64_t word = qi_ready_take_of(q, QI_FORM_OFFSET);
 	uint32_t got;
 
-	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, &q->ready.offsets, gfp, order, offsets))
+	if (qp_unlikely(handle.id != 1) || !may_be_ready(word, gfp, order, offsets))
 		return alloc_bulk_long(q, QI_FORM_OFFSET, handle, gfp, order, n, offsets, 0);
 	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_OFFSET, n, offsets);
+		return alloc_few(q, QI_FORM_OFFSET, word, n, offsets);
 	got = first_batch(q, QI_FORM_OFFSET, n, offsets);
 	return qp_likely(got == n) ? n : alloc_offsets(q, n, offsets, got);
 }

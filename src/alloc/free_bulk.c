@@ -132,15 +132,16 @@ static inline uint32_t accept_run(struct quire *q, enum qi_form form, size_t n, 
 				  size_t at, struct qi_run *run)
 {
 	enum { LEAST = 16 };
-	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
-	uint64_t first = qi_ready_read_one(q, form, slots, at);
+	uint64_t word = qi_ready_give_of(q, form);
+	uint64_t nr_pages = qi_ready_bound(word) - q->ready.first_pfn;
+	uint64_t first = qi_ready_read_one(q, form, word, slots, at);
 	uint64_t before = first - q->ready.first_pfn; /* pages of the region */
 	uint64_t room;
 	bool down;
 
 	if (n - at < LEAST || before >= nr_pages)
 		return 0;
-	down = qi_ready_read_one(q, form, slots, at + 1) == first - 1;
+	down = qi_ready_read_one(q, form, word, slots, at + 1) == first - 1;
 	room = down ? before + 1 : nr_pages - before;
 	run->n = down ? qi_item_of((uint32_t)first) + 1
 		      : QI_UNIT_ITEMS - qi_item_of((uint32_t)first);
@@ -240,47 +241,41 @@ QI_LONG_WAY size_t free_bulk_long(struct quire *q, enum qi_form form, struct qui
 
 /* ---- What is ready --------------------------------------------------------------------------- */
 
-/* Whether pages in slots of that form may go to the list without further questions. */
-static inline bool may_be_ready(const struct quire *q, enum qi_form form, const void *slots)
+/* Whether pages in slots may go to the list without further questions. */
+static inline bool may_be_ready(const struct quire *q, uint64_t word, const void *slots)
 {
-	return qp_likely(slots != NULL && qi_ready_get(&q->ready.nr_pages) > 0 &&
-			 (form != QI_FORM_PAGE || q->ready.addr != 0) &&
-			 qp_section_known(q->ready.owner) && (qi_checked(q) || !qi_has_high(q)));
+	return qp_likely(slots != NULL && qi_ready_known(word) &&
+			 (qi_word_checked(word) || !qi_has_high(q)));
 }
 
 static const struct quire_region first_region = { .id = 1 };
 
 /* The page of slot `done` is free by state, but the list has not taken it; it, and the rest. */
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
-				 size_t done, uint32_t why)
+				 size_t done, uint32_t pfn, uint32_t why)
 {
-	uint32_t pfn = (uint32_t)qi_ready_read_one(q, form, slots, done);
-
 	give_left(q, 1, &pfn, why);
 	done++;
 	return done == n ? n : free_bulk_long(q, form, first_region, n, slots, done);
 }
 
 /* Few pages, one by one. */
-static inline size_t free_few(struct quire *q, enum qi_form form, size_t n, const void *slots)
+static inline size_t free_few(struct quire *q, enum qi_form form, uint64_t word, size_t n,
+			      const void *slots)
 {
-	const struct qi_ready *ready = &q->ready;
-
 	for (size_t done = 0; done < n; done++) {
-		uint64_t pfn = qi_ready_read_one(q, form, slots, done);
-		uint32_t pushed;
+		uint64_t pfn = qi_ready_read_one(q, form, word, slots, done);
+		uint32_t given = qi_ready_give(q, word, pfn);
 
-		if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-				(qi_checked(q) && !qi_ready_accept(ready, pfn))))
+		if (qp_unlikely(given == QP_STRANGER))
 			return free_bulk_long(q, form, first_region, n, slots, done);
-		pushed = qi_ready_push(ready, pfn);
-		if (qp_unlikely(pushed >= QP_LEFT))
-			return free_few_left(q, form, n, slots, done, pushed);
+		if (qp_unlikely(given >= QP_LEFT))
+			return free_few_left(q, form, n, slots, done, (uint32_t)pfn, given);
 	}
 	return n;
 }
 
-/* In batches; pfns is room for one. */
+/* In batches. */
 static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, const void *slots)
 {
 	uint32_t pfns[QI_SCRATCH];
@@ -332,10 +327,12 @@ QI_LONG_WAY size_t free_offsets(struct quire *q, size_t n, const uint64_t *offse
 
 size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
-	if (!may_be_ready(q, QI_FORM_PAGE, pages))
+	uint64_t word = qi_ready_give_of(q, QI_FORM_PAGE);
+
+	if (!may_be_ready(q, word, pages))
 		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
 	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PAGE, n, pages);
+		return free_few(q, QI_FORM_PAGE, word, n, pages);
 	if (n <= QI_SCRATCH)
 		return free_batch(q, QI_FORM_PAGE, n, pages);
 	return free_pages(q, n, pages);
@@ -343,10 +340,12 @@ size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 
 size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 {
-	if (!may_be_ready(q, QI_FORM_PFN, pfns))
+	uint64_t word = qi_ready_give_of(q, QI_FORM_PFN);
+
+	if (!may_be_ready(q, word, pfns))
 		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
 	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PFN, n, pfns);
+		return free_few(q, QI_FORM_PFN, word, n, pfns);
 	if (n <= QI_SCRATCH)
 		return free_batch(q, QI_FORM_PFN, n, pfns);
 	return free_pfns(q, n, pfns);
@@ -355,10 +354,12 @@ size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
 			      const uint64_t *offsets)
 {
-	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, QI_FORM_OFFSET, offsets))
+	uint64_t word = qi_ready_give_of(q, QI_FORM_OFFSET);
+
+	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, word, offsets))
 		return free_bulk_long(q, QI_FORM_OFFSET, handle, n, offsets, 0);
 	if (n < QI_FEW)
-		return free_few(q, QI_FORM_OFFSET, n, offsets);
+		return free_few(q, QI_FORM_OFFSET, word, n, offsets);
 	if (n <= QI_SCRATCH)
 		return free_batch(q, QI_FORM_OFFSET, n, offsets);
 	return free_offsets(q, n, offsets);
