@@ -78,10 +78,10 @@ class Port:
         tap.run(GCC, '-static', '-O2', *arguments, self.archive, '-pthread', '-o', program)
         tap.run('qemu-aarch64-static', program)
 
-    def sections_do_as_the_model(self, test):
+    def sections_do_as_the_model(self, files):
         inside = ('src', 'src/port/linux', 'src/port/linux/aarch64', 'include', 'tests/support')
         folders = ['-I' + os.path.join(self.source, folder) for folder in inside]
-        self.runs(*tap.STRICT, '-std=c11', '-D_GNU_SOURCE', '-DQI_DEBUG=0', *folders, test)
+        self.runs(*tap.STRICT, '-std=c11', '-D_GNU_SOURCE', '-DQI_DEBUG=0', *folders, *files)
 
     def program_runs(self, test):
         self.runs(*tap.STRICT_C, '-I' + os.path.join(self.source, 'include'), test)
@@ -97,7 +97,7 @@ class Port:
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--source', required=True)
-    parser.add_argument('--sections', required=True)
+    parser.add_argument('--sections', required=True, nargs='+')
     parser.add_argument('--consumer', required=True)
     parser.add_argument('--kernel', required=True)
     args = parser.parse_args()

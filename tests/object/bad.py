@@ -66,7 +66,61 @@ outside:
     + TABLES
 )
 
-# The same: area x0, pcps x1, number of CPUs w2, pfns x3.
+# Pops 9 to 16 pfns into two registers: area rdi, pcps rsi, number of CPUs edx, how many r8d, what
+# that changes of the header r9.
+X86_POP_WIDE = (
+    '''
+	.text
+pop:
+	leaq .Ldescriptor(%rip), %rax
+	movq %rax, 8(%rdi)
+.Lstart:
+	movl 4(%rdi), %ecx
+	cmpl %edx, %ecx
+	jae .Lno_cpu
+	shlq $8, %rcx
+	movq (%rsi, %rcx), %rax
+	testb $3, %al
+	jnz .Ltagged
+	movq (%rax), %r10
+	movzwl %r10w, %ecx
+	movl 12(%rax), %r11d
+	addl %r8d, %r11d
+	cmpl %r11d, %ecx
+	jb .Lfull
+	subl %r8d, %ecx
+	vmovdqu 32(%rax, %rcx, 4), %ymm0
+	vmovdqu 64(%rax, %rcx, 4), %ymm9
+	addq %r9, %r10
+	movq %r10, (%rax)
+.Lend:
+	ret
+outside:
+	ret
+	.byte 0x0f, 0xb9, 0x3d
+	.long 0x53053053
+.Labort:
+	ret
+.Lno_cpu:
+	ret
+.Ltagged:
+	ret
+.Lfull:
+	ret
+'''
+    + TABLES
+)
+
+# The same way back.
+X86_PUSH_WIDE = (
+    X86_POP_WIDE.replace('movl 12(%rax), %r11d\n\taddl %r8d, %r11d', 'leal (%rcx, %r8), %r11d')
+    .replace('cmpl %r11d, %ecx\n\tjb', 'cmpl 8(%rax), %r11d\n\tja')
+    .replace('\tsubl %r8d, %ecx\n', '')
+    .replace('vmovdqu 32(%rax, %rcx, 4), %ymm0', 'vmovdqu %ymm0, 32(%rax, %rcx, 4)')
+    .replace('vmovdqu 64(%rax, %rcx, 4), %ymm9', 'vmovdqu %ymm9, 64(%rax, %rcx, 4)')
+)
+
+# The same as the first: area x0, pcps x1, number of CPUs w2, pfns x3.
 ARM = (
     '''
 	.text
@@ -199,6 +253,63 @@ X86_BAD = TABLES_BAD + (
     ('tags not looked at', 'jnz .Ltagged', 'nop', 'tags of lp have not been looked at'),
     ('one tag looked at', 'testb $3', 'testb $1', 'tags of lp have not been looked at'),
     ('dead code', 'movl $2, %r11d', 'jmp .Lcopy\n\tnop', 'cannot be reached'),
+)
+
+ONE_WAY = 'moves eights one way, and from one index'
+FROM_FIRST = 'from the first on'
+ALONE = 'between list and registers alone'
+
+X86_POP_WIDE_BAD = (
+    ('first eight twice', '64(%rax, %rcx, 4)', '32(%rax, %rcx, 4)', FROM_FIRST),
+    ('begin left out', '32(%rax, %rcx, 4)', '96(%rax, %rcx, 4)', FROM_FIRST),
+    ('a gap', '64(%rax, %rcx, 4)', '96(%rax, %rcx, 4)', FROM_FIRST),
+    ('an eight that overlaps', '64(%rax, %rcx, 4)', '60(%rax, %rcx, 4)', FROM_FIRST),
+    ('limits as pages', '32(%rax, %rcx, 4)', '(%rax, %rcx, 4)', FROM_FIRST),
+    (
+        'three eights',
+        '\tvmovdqu 64(%rax',
+        '\tvmovdqu 96(%rax, %rcx, 4), %ymm1\n\tvmovdqu 64(%rax',
+        FROM_FIRST,
+    ),
+    ('another index', '64(%rax, %rcx, 4)', '64(%rax, %r11, 4)', ONE_WAY),
+    ('no index', '64(%rax, %rcx, 4)', '64(%rax)', ONE_WAY),
+    ('index of bytes', '64(%rax, %rcx, 4)', '64(%rax, %rcx, 8)', ONE_WAY),
+    (
+        'an eight back',
+        'vmovdqu 64(%rax, %rcx, 4), %ymm9',
+        'vmovdqu %ymm9, 64(%rax, %rcx, 4)',
+        ONE_WAY,
+    ),
+    (
+        'a copy in memory',
+        '\taddq %r9',
+        '\tvmovdqu %ymm0, (%rbx)\n\taddq %r9',
+        ALONE,
+    ),
+    ('a slot besides', '\taddq %r9', '\tmovl %r8d, 32(%rax)\n\taddq %r9', ALONE),
+    ('end of the upper halves', 'addq %r9', 'vzeroupper\n\taddq %r9', NO_PLACE),
+    ('tags not looked at', 'jnz .Ltagged', 'nop', 'tags of lp have not been looked at'),
+    ('half a commit', 'movq %r10, (%rax)', 'movl %r10d, (%rax)', 'no header made from'),
+    ('header from elsewhere', 'movq %r10, (%rax)', 'movq %r9, (%rax)', 'no header made from'),
+    ('move behind the commit', '\n.Lend:', '\n\tvmovdqu (%rax), %ymm1\n.Lend:', 'and no other'),
+)
+
+X86_PUSH_WIDE_BAD = (
+    ('first eight twice', '64(%rax, %rcx, 4)', '32(%rax, %rcx, 4)', FROM_FIRST),
+    ('limits as slots', '32(%rax, %rcx, 4)', '(%rax, %rcx, 4)', 'but not in a slot'),
+    ('a gap', '64(%rax, %rcx, 4)', '96(%rax, %rcx, 4)', FROM_FIRST),
+    ('another index', '64(%rax, %rcx, 4)', '64(%rax, %r11, 4)', ONE_WAY),
+    (
+        'an eight back',
+        'vmovdqu %ymm9, 64(%rax, %rcx, 4)',
+        'vmovdqu 64(%rax, %rcx, 4), %ymm9',
+        ONE_WAY,
+    ),
+    ('from memory', '\taddq %r9', '\tvmovdqu (%rbx), %ymm0\n\taddq %r9', ALONE),
+    ('store to pcps', 'vmovdqu %ymm9, 64(%rax, %rcx, 4)', 'vmovdqu %ymm9, (%rsi)', NOT_OURS),
+    ('store to the area', 'vmovdqu %ymm9, 64(%rax, %rcx, 4)', 'vmovdqu %ymm9, (%rdi)', NOT_OURS),
+    ('store to the stack', 'vmovdqu %ymm9, 64(%rax, %rcx, 4)', 'vmovdqu %ymm9, (%rsp)', NOT_OURS),
+    ('no commit', 'movq %r10, (%rax)', 'nop', 'must store the header'),
 )
 
 ARM_BAD = TABLES_BAD + (

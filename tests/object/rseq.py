@@ -20,6 +20,8 @@ SIGNATURE = {True: 0x53053053, False: 0xD428BC00}  # by whether it is x86-64
 RSEQ_CS, CPU_ID = 8, 4  # offsets in a thread's area
 NUMBER = ('number',)
 SLOT = 4  # bytes
+EIGHT = 32  # bytes of a register that holds eight pages
+EIGHTS = (1, 2, 4, 8)  # registers that wide sections move
 HIGHER = {'ae', 'nb', 'nc', 'hs', 'cs'}  # unsigned: cpu_id is not below the number of CPUs
 NOT_ZERO, ZERO = {'ne', 'nz'}, {'e', 'z', 'eq'}
 
@@ -29,7 +31,7 @@ class Section:
         self.descriptor = descriptor
         self.start, self.end, self.abort = start, start + length, abort
         self.exits = set()
-        self.kind = None  # pop or push, one or batch
+        self.kind = None  # pop or push; one, batch or wide
 
     def holds(self, address):
         return self.start <= address < self.end
@@ -206,6 +208,7 @@ class Walk:
         self.narrow = set()  # inputs that are used as numbers
         self.pointers = set()  # inputs that memory is accessed through, but area and pcps
         self.slot_stores = self.scratch_accesses = 0
+        self.eights = {'pop': {}, 'push': {}}  # address: (index, distance from the slots)
         self.commits = []
         self.left = set()  # exits that are jumped to
         self.said = set()
@@ -247,8 +250,35 @@ class Walk:
             self.ask(False, last, f'{name} is used as a number and as an address')
         for address in sorted(self.section.exits - self.left):
             self.ask(False, last, f'exit {address:x} is registered, and nothing jumps there')
+        self.check_eights(last)
         way = 'push' if self.slot_stores else 'pop'
-        self.section.kind = way + (' batch' if self.scratch_accesses else ' one')
+        size = ' batch' if self.scratch_accesses else ' one'
+        self.section.kind = way + (' wide' if any(self.eights.values()) else size)
+
+    def check_eights(self, last):
+        """Wide sections move registers one behind the other, from one index on, and nothing else."""
+        moved = [eight for way in self.eights.values() for _, eight in sorted(way.items())]
+        if not moved:
+            return
+        self.ask(
+            not all(self.eights.values()) and len({index for index, _ in moved}) == 1,
+            last,
+            'a wide section moves eights one way, and from one index',
+        )
+        distances = [distance for _, distance in moved]
+        self.ask(
+            len(moved) in EIGHTS and distances == list(range(0, EIGHT * len(moved), EIGHT)),
+            last,
+            f'a wide section moves 1, 2, 4 or 8 eights from the first on, not those at {distances}',
+        )
+        others = self.scratch_accesses or self.slot_stores != len(self.eights['push'])
+        self.ask(not others, last, 'a wide section moves pages between list and registers alone')
+
+    def note_eight(self, line, way, memory, base):
+        if memory.size == EIGHT:
+            index = memory.index if memory.scale == SLOT else None
+            distance = base[1] + memory.number - self.rules.slots
+            self.eights[way][line.address] = (index, distance)
 
     def find_announcement(self, first):
         """Before the range: rseq_cs = address of the descriptor. That shows where the area is."""
@@ -331,6 +361,7 @@ class Walk:
         if base[0] == 'list':
             self.ask(state.untagged, line, 'the tags of lp have not been looked at')
             self.ask(base[1] + memory.number >= 0, line, 'reads before the list')
+            self.note_eight(line, 'pop', memory, base)
             header = base == ('list', 0, False) and not index and memory.number == 0
             return ('header',) if header and memory.size == 8 else NUMBER
         if step.kind == steps.COMPARE and ('cpu',) in (state.value(what) for what in step.read):
@@ -364,6 +395,7 @@ class Walk:
             self.commits.append(line.address)
             return
         self.slot_stores += 1
+        self.note_eight(line, 'push', memory, base)
         lowest = base[1] + memory.number
         if memory.index in state.nonzero and memory.scale == SLOT:
             lowest += SLOT

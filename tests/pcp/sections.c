@@ -8,154 +8,41 @@
  *
  *	sections [--seed N]
  */
-#include "port/port.h"
-#include "random.h"
 #include "sanitizer.h"
+#include "sections_world.h"
+#include "wide_calls.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum {
-	NR_CPUS = 3,
-	CAPACITY = 80, /* more than a batch, so that batches begin anywhere */
-	WORDS = CAPACITY + 16, /* of slots, the last ones nobody's */
-	SCRATCH = QP_BATCH_MAX + 16,
-	BLANK = 0x5eed,
-};
-
-union list {
-	struct qp_list list;
-	unsigned char bytes[sizeof(struct qp_list) + WORDS * sizeof(uint32_t)];
-};
-
-/* One CPU's record, as far as sections know it. */
-struct record {
-	_Alignas(1 << QP_PCP_SHIFT) uintptr_t lp;
-};
-
-/* As the kernel has it; sections know cpu_id and rseq_cs. */
-struct area {
-	uint32_t cpu_id_start;
-	uint32_t cpu_id;
-	uint64_t rseq_cs;
-	uint32_t flags;
-	uint32_t later[11];
-};
-
-struct descriptor {
-	uint32_t version;
-	uint32_t flags;
-	uint64_t start, length, abort;
-};
-
-static struct record records[NR_CPUS];
-static union list lists[NR_CPUS];
-static _Alignas(32) struct area area;
-static uint32_t scratch[SCRATCH];
-
-/* What all of these must be. */
-static union list model_lists[NR_CPUS];
-static struct area model_area;
-static uint32_t model_scratch[SCRATCH];
-
-static const uint32_t nr_cpus = NR_CPUS;
-static uint32_t next_pfn;
-static bool failed;
-
-#define CHECK(good, ...) check(good, __LINE__, __VA_ARGS__)
-
-__attribute__((format(printf, 3, 4))) static bool check(bool good, int line, const char *format,
-							...)
+#if !defined(__x86_64__)
+/* No other processor has wide sections. */
+bool wide_offered(void)
 {
-	va_list arguments;
-
-	if (good || failed)
-		return good;
-	failed = true;
-	printf("# %s:%d: ", __FILE__, line);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
 	return false;
 }
 
-/* ---- A world of lists ---- */
-
-static uint32_t count_of(const struct qp_list *list)
+uint32_t wide_pop(uint32_t k, const void *pcps, const uint32_t *cpus, uint32_t n, uint32_t *pfns)
 {
-	return (uint32_t)(atomic_load(&list->header) & QP_COUNT_MASK);
+	(void)k, (void)pcps, (void)cpus, (void)n, (void)pfns;
+	return QP_STRANGER;
 }
 
-static void set_list(struct qp_list *list, uint64_t ops, uint32_t count, uint32_t low,
-		     uint32_t high)
+uint32_t wide_push(uint32_t k, const void *pcps, const uint32_t *cpus, uint32_t n,
+		   const uint32_t *pfns)
 {
-	atomic_store(&list->header, ops << QP_OPS_SHIFT | count);
-	atomic_store(&list->low, low);
-	atomic_store(&list->high, high);
-	list->capacity = CAPACITY;
-	for (uint32_t i = 0; i < WORDS; i++)
-		list->slots[i] = i < count ? next_pfn++ : BLANK;
+	(void)k, (void)pcps, (void)cpus, (void)n, (void)pfns;
+	return QP_STRANGER;
 }
-
-/* All that is not said of CPU 0's list here may be anything that is within bounds. */
-static void set_world(struct qt_random *r, uint32_t count, uint32_t low, uint32_t high)
+#else
+bool wide_offered(void)
 {
-	for (uint32_t cpu = 0; cpu < NR_CPUS; cpu++) {
-		set_list(&lists[cpu].list, qt_random_next(r) >> QP_OPS_SHIFT,
-			 qt_random_below(r, CAPACITY + 1), 0, CAPACITY);
-		records[cpu].lp = (uintptr_t)&lists[cpu];
-	}
-	set_list(&lists[0].list, qt_random_next(r) >> QP_OPS_SHIFT, count, low, high);
-	area.cpu_id = 0;
-	for (uint32_t i = 0; i < SCRATCH; i++)
-		scratch[i] = next_pfn++;
-	memcpy(model_lists, lists, sizeof(lists));
-	memcpy(model_scratch, scratch, sizeof(scratch));
-	memcpy(&model_area, &area, sizeof(area));
+	return qp_vectors() != QP_VECTORS_PLAIN;
 }
-
-/* The descriptor that was announced is one that the kernel would take. */
-static void check_announced(void)
-{
-	const struct descriptor *d = (const struct descriptor *)(uintptr_t)area.rseq_cs;
-	uint32_t signature;
-
-	if (!CHECK(d && (uintptr_t)d % 32 == 0, "rseq_cs is %#" PRIx64, area.rseq_cs))
-		return;
-	CHECK(d->version == 0 && d->flags == 0, "version %u, flags %u", d->version, d->flags);
-	CHECK(d->abort - d->start >= d->length, "its abort address is inside its range");
-	memcpy(&signature, (const char *)(uintptr_t)d->abort - 4, 4);
-	CHECK(signature == QP_SIGNATURE, "signature %#x", signature);
-}
-
-/* Whether all is as the model says. */
-static void check_world(void)
-{
-	check_announced();
-	model_area.rseq_cs = area.rseq_cs;
-	CHECK(memcmp(&area, &model_area, sizeof(area)) == 0, "the area was written to");
-	for (uint32_t cpu = 0; cpu < NR_CPUS; cpu++) {
-		const struct qp_list *is = &lists[cpu].list, *wanted = &model_lists[cpu].list;
-
-		CHECK(atomic_load(&is->header) == atomic_load(&wanted->header),
-		      "header of CPU %u: %#" PRIx64 ", not %#" PRIx64, cpu,
-		      atomic_load(&is->header), atomic_load(&wanted->header));
-		for (uint32_t i = 0; i < WORDS; i++)
-			CHECK(is->slots[i] == wanted->slots[i],
-			      "slot %u of CPU %u: %u, not %u (count %u)", i, cpu, is->slots[i],
-			      wanted->slots[i], count_of(wanted));
-		CHECK(memcmp(&lists[cpu], &model_lists[cpu], sizeof(lists[cpu])) == 0,
-		      "limits of CPU %u", cpu);
-		CHECK(records[cpu].lp / 4 * 4 == (uintptr_t)is, "lp of CPU %u", cpu);
-	}
-	for (uint32_t i = 0; i < SCRATCH; i++)
-		CHECK(scratch[i] == model_scratch[i], "scratch %u: %u, not %u", i, scratch[i],
-		      model_scratch[i]);
-}
+#endif
 
 /* ---- The model ---- */
 
@@ -208,6 +95,36 @@ static uint32_t model_push(uint32_t n, const uint32_t *pfns)
 	return n;
 }
 
+/*
+ * All n or none, from above the low mark. Behind the n may lie anything, up to the last of the eights;
+ * and anywhere in them if nothing was done.
+ */
+static uint32_t model_pop_wide(uint32_t k, uint32_t n)
+{
+	uint32_t cpu, left = model_refuses(&cpu);
+	const struct qp_list *list = &model_lists[cpu % NR_CPUS].list;
+	uint32_t count = count_of(list);
+	bool is_short = count < n || count - n < atomic_load(&list->low);
+
+	memcpy(model_scratch, scratch, k * EIGHT * sizeof(*scratch));
+	if (left || is_short)
+		return left ? left : QP_SHORT;
+	return model_pop(UINT32_MAX, n, model_scratch);
+}
+
+/* Slots behind the n may hold anything then, up to the last of the eights. */
+static uint32_t model_push_wide(uint32_t k, uint32_t n)
+{
+	uint32_t count = count_of(&model_lists[area.cpu_id % NR_CPUS].list);
+	uint32_t result = model_push(n, scratch);
+
+	if (result == n)
+		memcpy(model_lists[area.cpu_id].list.slots + count + n,
+		       lists[area.cpu_id].list.slots + count + n,
+		       (k * EIGHT - n) * sizeof(*scratch));
+	return result;
+}
+
 /* ---- Each section beside its model ---- */
 
 static void expect(const char *call, uint32_t n, uint32_t result, uint32_t wanted)
@@ -254,6 +171,34 @@ static uint32_t try_push_batch(uint32_t n)
 	uint32_t result = qp_push_batch(records, &nr_cpus, n, scratch);
 
 	expect("batch push", n, result, wanted);
+	return wanted;
+}
+
+/* As callers choose it: most of each eights' pages are meant. */
+static uint32_t eights_of(uint32_t n)
+{
+	uint32_t k = 1;
+
+	while (k * EIGHT < n)
+		k *= 2;
+	return k;
+}
+
+static uint32_t try_pop_wide(uint32_t n)
+{
+	uint32_t result = wide_pop(eights_of(n), records, &nr_cpus, n, scratch);
+	uint32_t wanted = model_pop_wide(eights_of(n), n);
+
+	expect("wide pop", n, result < QP_LEFT ? n : result, wanted);
+	return wanted;
+}
+
+static uint32_t try_push_wide(uint32_t n)
+{
+	uint32_t result = wide_push(eights_of(n), records, &nr_cpus, n, scratch);
+	uint32_t wanted = model_push_wide(eights_of(n), n);
+
+	expect("wide push", n, result < QP_LEFT ? n : result, wanted);
 	return wanted;
 }
 
@@ -310,12 +255,83 @@ static void test_push_batch(struct qt_random *r)
 	}
 }
 
+static void test_pop_wide(struct qt_random *r)
+{
+	static const uint32_t lows[] = { 0, 1, 5, 64, CAPACITY };
+
+	for (uint32_t count = 0; count <= CAPACITY; count++) {
+		for (uint32_t n = 1; n <= QP_BATCH_MAX; n++) {
+			for (uint32_t i = 0; i < sizeof(lows) / sizeof(lows[0]); i++) {
+				set_world(r, count, lows[i], 0);
+				CHECK(try_pop_wide(n) == (count >= n + lows[i] ? n : QP_SHORT),
+				      "the model itself");
+			}
+			/* At the mark, and one above what is left. */
+			set_world(r, count, count >= n ? count - n : 0, 0);
+			try_pop_wide(n);
+			set_world(r, count, count >= n ? count - n + 1 : 0, 0);
+			CHECK(try_pop_wide(n) == QP_SHORT, "the model itself");
+		}
+	}
+}
+
+static void test_push_wide(struct qt_random *r)
+{
+	for (uint32_t count = 0; count <= CAPACITY; count++) {
+		for (uint32_t n = 1; n <= QP_BATCH_MAX; n++) {
+			set_world(r, count, CAPACITY, CAPACITY);
+			CHECK(try_push_wide(n) == (count + n <= CAPACITY ? n : QP_SHORT),
+			      "the model itself");
+			set_world(r, count, 0, count + n <= CAPACITY ? count + n : CAPACITY);
+			try_push_wide(n);
+			set_world(r, count, 0, count + n - 1 <= CAPACITY ? count + n - 1 : 0);
+			CHECK(try_push_wide(n) == QP_SHORT, "the model itself");
+		}
+	}
+}
+
+/* A list whose slack ends where memory ends: reads behind it are faults as well. */
+static void test_wide_at_the_end(struct qt_random *r)
+{
+	enum { PAGE = 4096, BYTES = sizeof(struct qp_list) + (CAPACITY + QP_LIST_SLACK) * 4 };
+	char *map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			 0);
+	struct qp_list *list = (struct qp_list *)(void *)(map + PAGE - BYTES);
+
+	if (!CHECK(map != MAP_FAILED && mprotect(map + PAGE, PAGE, PROT_NONE) == 0, "no memory"))
+		return;
+	for (uint32_t n = 1; n <= QP_BATCH_MAX; n++) {
+		uint32_t pfns[QP_BATCH_MAX];
+
+		set_world(r, 0, 0, 0);
+		records[0].lp = (uintptr_t)list;
+		atomic_store(&list->header, CAPACITY - n);
+		atomic_store(&list->high, CAPACITY);
+		memcpy(pfns, scratch, sizeof(pfns));
+		CHECK(wide_push(eights_of(n), records, &nr_cpus, n, pfns) < QP_LEFT &&
+			      count_of(list) == CAPACITY,
+		      "push of the last %u", n);
+		CHECK(wide_pop(eights_of(n), records, &nr_cpus, n, pfns) < QP_LEFT &&
+			      count_of(list) == CAPACITY - n &&
+			      memcmp(pfns, scratch, n * sizeof(*pfns)) == 0,
+		      "pop of the last %u", n);
+	}
+	munmap(map, 2 * PAGE);
+}
+
 /* Every section in turn; each must come to the same end. */
+static void try_all_wide(uint32_t end)
+{
+	for (uint32_t n = 1; wide_offered() && n <= QP_BATCH_MAX; n++)
+		CHECK(try_pop_wide(n) == end && try_push_wide(n) == end, "the model itself");
+}
+
 static void try_all(uint32_t end)
 {
 	CHECK(try_pop_one() == end && try_push_one() == end && try_pop_batch(true, 7) == end &&
 		      try_pop_batch(false, 1) == end && try_push_batch(33) == end,
 	      "the model itself");
+	try_all_wide(end);
 }
 
 static void test_diverted(struct qt_random *r)
@@ -380,6 +396,8 @@ static void test_header(struct qt_random *r)
 		CHECK(try_pop_batch(false, 39) == 39 && try_push_batch(40) == 40 &&
 			      try_push_one() == 1 && try_pop_one() == 1,
 		      "the model itself");
+		CHECK(!wide_offered() || (try_pop_wide(39) == 39 && try_push_wide(31) == 31),
+		      "the model itself");
 		CHECK(!(atomic_load(&lists[0].list.header) & QP_CLOSED), "closed");
 	}
 }
@@ -398,7 +416,7 @@ static void random_turn(struct qt_random *r)
 	}
 	if (qt_random_one_in(r, 20))
 		records[cpu % NR_CPUS].lp ^= qt_random_below(r, QP_LP_TAGS + 1);
-	switch (qt_random_below(r, 4)) {
+	switch (qt_random_below(r, wide_offered() ? 6 : 4)) {
 	case 0:
 		try_pop_one();
 		break;
@@ -408,8 +426,14 @@ static void random_turn(struct qt_random *r)
 	case 2:
 		try_pop_batch(qt_random_one_in(r, 2), 1 + qt_random_below(r, QP_BATCH_MAX));
 		break;
-	default:
+	case 3:
 		try_push_batch(1 + qt_random_below(r, QP_BATCH_MAX));
+		break;
+	case 4:
+		try_pop_wide(1 + qt_random_below(r, QP_BATCH_MAX));
+		break;
+	default:
+		try_push_wide(1 + qt_random_below(r, QP_BATCH_MAX));
 	}
 }
 
@@ -425,33 +449,32 @@ static void test_random(struct qt_random *r)
 static const struct {
 	const char *name;
 	void (*run)(struct qt_random *r);
+	bool wide;
 } tests[] = {
-	{ "pop one: above the low mark", test_pop_one },
-	{ "push one: below high", test_push_one },
-	{ "pop a batch: want, low mark or none, empty", test_pop_batch },
-	{ "push a batch: up to high, or nothing", test_push_batch },
-	{ "a tag on lp diverts", test_diverted },
-	{ "a cpu_id without a list", test_no_cpu },
-	{ "a thread that is not known", test_stranger },
-	{ "ops wraps, and leaves count and closed alone", test_header },
-	{ "random operations", test_random },
+	{ "pop one: above the low mark", test_pop_one, false },
+	{ "push one: below high", test_push_one, false },
+	{ "pop a batch: want, low mark or none, empty", test_pop_batch, false },
+	{ "push a batch: up to high, or nothing", test_push_batch, false },
+	{ "pop eights: all above the low mark, or nothing", test_pop_wide, true },
+	{ "push eights: up to high, or nothing", test_push_wide, true },
+	{ "eights at the end of a list, and of memory", test_wide_at_the_end, true },
+	{ "a tag on lp diverts", test_diverted, false },
+	{ "a cpu_id without a list", test_no_cpu, false },
+	{ "a thread that is not known", test_stranger, false },
+	{ "ops wraps, and leaves count and closed alone", test_header, false },
+	{ "random operations", test_random, false },
 };
-
-/* From here on the sections of this thread use the test's own area. */
-static void take_over(void)
-{
-	uintptr_t self = (uintptr_t)__builtin_thread_pointer();
-
-	qp_rseq_area.offset = (ptrdiff_t)((uintptr_t)&area - self);
-	qp_section_assume();
-	memset(&area, 0xa5, sizeof(area));
-}
 
 static bool run_test(int test, uint64_t seed)
 {
 	struct qt_random r = qt_random_seed(seed);
 
 	failed = false;
+	if (tests[test].wide && !wide_offered()) {
+		printf("ok %d - %s # SKIP this machine has no wide sections\n", test + 1,
+		       tests[test].name);
+		return true;
+	}
 	tests[test].run(&r);
 	printf("%sok %d - %s\n", failed ? "not " : "", test + 1, tests[test].name);
 	return !failed;

@@ -20,7 +20,7 @@
 /* ---- Requests that are stepped -------------------------------------------------------------- */
 
 enum {
-	SOME = 40, /* a batch whose copy takes each of the copying loops twice */
+	SOME = 40, /* a batch that takes each of the copying loops twice, or most of eight registers */
 	FULL = 128, /* what a list of this instance may hold at first */
 	A_LITTLE = 9, /* instructions */
 	LEAST_SECTION = 10, /* instructions of the shortest section that moves pages */
@@ -34,35 +34,52 @@ struct request {
 	quire_gfp gfp;
 	uint32_t cpu; /* that the thread says it runs on */
 	bool unknown; /* to sections */
+	bool narrow; /* by way of memory, also where there are wide registers */
 };
 
+extern const struct qi_vector qi_vector_plain;
+
 static const struct request requests[] = {
-	{ "pop one", { 40, 0, 64 }, true, 1, 0, 0, false },
-	{ "pop the last above the low mark", { 5, 0, 64 }, true, 1, 0, 0, false },
-	{ "pop one at the low mark: refill", { 4, 0, 64 }, true, 1, 0, 0, false },
-	{ "pop one below the low mark", { 1, 0, 64 }, true, 1, QUIRE_ATOMIC, 0, false },
-	{ "pop one from an empty list", { 0, 0, 64 }, true, 1, 0, 0, false },
-	{ "pop one, refill by depot", { 0, 3, 64 }, true, 1, 0, 0, false },
-	{ "push one", { 40, 0, 64 }, false, 1, 0, 0, false },
-	{ "push one into an empty list", { 0, 0, 64 }, false, 1, 0, 0, false },
-	{ "push one into a full list", { FULL, 0, 64 }, false, 1, 0, 0, false },
-	{ "pop a batch", { 60, 0, 64 }, true, SOME, 0, 0, false },
-	{ "pop a batch of more than is there", { 10, 1, 64 }, true, SOME, 0, 0, false },
-	{ "push a batch", { 20, 0, 64 }, false, SOME, 0, 0, false },
-	{ "push a batch into a full list", { FULL - 8, 0, 64 }, false, SOME, 0, 0, false },
+	{ "pop one", { 40, 0, 64 }, true, 1, 0, 0, false, false },
+	{ "pop the last above the low mark", { 5, 0, 64 }, true, 1, 0, 0, false, false },
+	{ "pop one at the low mark: refill", { 4, 0, 64 }, true, 1, 0, 0, false, false },
+	{ "pop one below the low mark", { 1, 0, 64 }, true, 1, QUIRE_ATOMIC, 0, false, false },
+	{ "pop one from an empty list", { 0, 0, 64 }, true, 1, 0, 0, false, false },
+	{ "pop one, refill by depot", { 0, 3, 64 }, true, 1, 0, 0, false, false },
+	{ "push one", { 40, 0, 64 }, false, 1, 0, 0, false, false },
+	{ "push one into an empty list", { 0, 0, 64 }, false, 1, 0, 0, false, false },
+	{ "push one into a full list", { FULL, 0, 64 }, false, 1, 0, 0, false, false },
+	{ "pop a batch", { 60, 0, 64 }, true, SOME, 0, 0, false, false },
+	{ "pop a batch of more than is there", { 10, 1, 64 }, true, SOME, 0, 0, false, false },
+	{ "push a batch", { 20, 0, 64 }, false, SOME, 0, 0, false, false },
+	{ "push a batch into a full list", { FULL - 8, 0, 64 }, false, SOME, 0, 0, false, false },
+	{ "pop a narrow batch", { 60, 0, 64 }, true, SOME, 0, 0, false, true },
+	{ "push a narrow batch", { 20, 0, 64 }, false, SOME, 0, 0, false, true },
+	/* Each number of registers that batches are moved in, where there are registers for that. */
+	{ "pop one by one", { 60, 0, 64 }, true, 3, 0, 0, false, false },
+	{ "pop an eight", { 60, 0, 64 }, true, 8, 0, 0, false, false },
+	{ "pop two eights", { 60, 0, 64 }, true, 16, 0, 0, false, false },
+	{ "pop four eights", { 60, 0, 64 }, true, 32, 0, 0, false, false },
+	{ "pop eight eights", { 80, 0, 64 }, true, 64, 0, 0, false, false },
+	{ "push one by one", { 20, 0, 64 }, false, 3, 0, 0, false, false },
+	{ "push an eight", { 20, 0, 64 }, false, 8, 0, 0, false, false },
+	{ "push two eights", { 20, 0, 64 }, false, 16, 0, 0, false, false },
+	{ "push four eights", { 20, 0, 64 }, false, 32, 0, 0, false, false },
+	{ "push eight eights", { 20, 0, 64 }, false, 64, 0, 0, false, false },
+	{ "push eights into a full list", { FULL - 8, 0, 64 }, false, 64, 0, 0, false, false },
 };
 
 static const struct request strangers[] = {
-	{ "pop one, unknown thread", { 40, 0, 64 }, true, 1, 0, 0, true },
-	{ "push one, unknown thread", { 40, 0, 64 }, false, 1, 0, 0, true },
-	{ "pop a batch, unknown thread", { 60, 0, 64 }, true, SOME, 0, 0, true },
-	{ "push a batch, unknown thread", { 20, 0, 64 }, false, SOME, 0, 0, true },
-	{ "pop one, CPU without list", { 40, 0, 64 }, true, 1, 0, WORLD_CPUS, false },
-	{ "push one, CPU without list", { 40, 0, 64 }, false, 1, 0, WORLD_CPUS, false },
-	{ "pop one, no CPU", { 40, 0, 64 }, true, 1, 0, UINT32_MAX, false },
-	{ "push one, no CPU", { 40, 0, 64 }, false, 1, 0, UINT32_MAX, false },
-	{ "pop a batch, no CPU", { 60, 0, 64 }, true, SOME, 0, UINT32_MAX, false },
-	{ "push a batch, no CPU", { 20, 0, 64 }, false, SOME, 0, UINT32_MAX, false },
+	{ "pop one, unknown thread", { 40, 0, 64 }, true, 1, 0, 0, true, false },
+	{ "push one, unknown thread", { 40, 0, 64 }, false, 1, 0, 0, true, false },
+	{ "pop a batch, unknown thread", { 60, 0, 64 }, true, SOME, 0, 0, true, false },
+	{ "push a batch, unknown thread", { 20, 0, 64 }, false, SOME, 0, 0, true, false },
+	{ "pop one, CPU without list", { 40, 0, 64 }, true, 1, 0, WORLD_CPUS, false, false },
+	{ "push one, CPU without list", { 40, 0, 64 }, false, 1, 0, WORLD_CPUS, false, false },
+	{ "pop one, no CPU", { 40, 0, 64 }, true, 1, 0, UINT32_MAX, false, false },
+	{ "push one, no CPU", { 40, 0, 64 }, false, 1, 0, UINT32_MAX, false, false },
+	{ "pop a batch, no CPU", { 60, 0, 64 }, true, SOME, 0, UINT32_MAX, false, false },
+	{ "push a batch, no CPU", { 20, 0, 64 }, false, SOME, 0, UINT32_MAX, false, false },
 };
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
@@ -339,6 +356,8 @@ static struct tally step_through(const struct request *request, const struct med
 	fencing.stopped = 0;
 	fencing.broken = false;
 	w = stepped.w = fencing.w = world_begin(&request->standing);
+	if (request->narrow)
+		w->q->vector = &qi_vector_plain;
 	pid = stepper_begin(run_request, &stepped);
 	assert_true(pid > 0 && past != NULL);
 	for (; !atomic_load(&w->ended); assert_int_equal(stepper_step(pid), 0)) {
@@ -407,10 +426,16 @@ static void test_threads_that_sections_do_not_serve(const struct qt_param *param
 		(void)step_through(&strangers[i], &m);
 }
 
-/* The account finds what a missing or a late abort does to each of the four sections. */
+/* The account finds what a missing or a late abort does to each of the sections. */
 static void expect_wrong(enum fence kind)
 {
-	static const char *const names[] = { "pop one", "push one", "pop a batch", "push a batch" };
+	static const char *const names[] = {
+		"pop one",	    "push one",		  "pop a batch",
+		"push a batch",	    "pop a narrow batch", "push a narrow batch",
+		"pop an eight",	    "pop two eights",	  "pop four eights",
+		"pop eight eights", "push an eight",	  "push two eights",
+		"push four eights", "push eight eights",
+	};
 	const struct meddling m = { kind, drain, NULL, false };
 
 	for (size_t i = 0; i < NR(requests); i++)

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-const char *const traps_names[TRAPS_NR_SECTIONS] = { "pop-one", "push-one", "pop-batch",
-						     "push-batch" };
+const char *const traps_names[TRAPS_NR_SECTIONS] = { "pop-one",	   "push-one", "pop-batch",
+						     "push-batch", "pop-wide", "push-wide" };
 
 enum {
 	MOST = 256, /* sections, inlined wherever they are used */
@@ -26,34 +26,91 @@ static size_t nr_known;
 extern const struct rseq_cs __start___rseq_cs[];
 extern const struct rseq_cs __stop___rseq_cs[];
 
-static bool holds(const struct rseq_cs *cs, const void *bytes, size_t n)
+typedef bool found_fn(const unsigned char *code);
+
+static bool holds(const struct rseq_cs *cs, found_fn *found, size_t n)
 {
 	const unsigned char *code = (const unsigned char *)(uintptr_t)cs->start_ip;
 
 	for (size_t i = 0; i + n <= cs->post_commit_offset; i++)
-		if (memcmp(code + i, bytes, n) == 0)
+		if (found(code + i))
 			return true;
 	return false;
 }
 
+static bool is_number(const unsigned char *code, uint64_t number)
+{
+	uint32_t low = (uint32_t)number;
+
+	return memcmp(code, &low, sizeof(low)) == 0;
+}
+
+static bool one_less(const unsigned char *code)
+{
+	return is_number(code, QP_POPPED_ONE);
+}
+
+static bool one_more(const unsigned char *code)
+{
+	return is_number(code, QP_PUSHED_ONE);
+}
+
+/* cmova between registers. */
+static bool limits(const unsigned char *code)
+{
+	return code[0] == 0x0f && code[1] == 0x47 && code[2] >= 0xc0;
+}
+
+/* vmovdqu between 32 bytes of memory and a register, behind a prefix of two bytes or of three. */
+static bool moves_eight(const unsigned char *code, unsigned char opcode)
+{
+	if (code[0] == 0xc4)
+		return (code[1] & 0x1f) == 1 && (code[2] & 0x07) == 6 && code[3] == opcode;
+	return code[0] == 0xc5 && (code[1] & 0x07) == 6 && code[2] == opcode;
+}
+
+static bool loads_eight(const unsigned char *code)
+{
+	return moves_eight(code, 0x6f);
+}
+
+static bool stores_eight(const unsigned char *code)
+{
+	return moves_eight(code, 0x7f);
+}
+
 /*
- * By what is added to the header: a constant for one page less or more. Batches compute it, and
- * only the one that pops limits its number, by a conditional move.
+ * Pages in wide registers are loaded or stored by eights. The others are told by what is added to
+ * the header: a constant for one page less or more. Batches compute it, and only the one that pops
+ * limits its number, by a conditional move. Each section has one of these marks, or none.
  */
+static const struct {
+	found_fn *found;
+	size_t n; /* bytes that it looks at */
+	enum traps_section section;
+} marks[] = {
+	{ one_less, 4, TRAPS_POP_ONE },	      { one_more, 4, TRAPS_PUSH_ONE },
+	{ limits, 3, TRAPS_POP_BATCH },	      { loads_eight, 4, TRAPS_POP_WIDE },
+	{ stores_eight, 4, TRAPS_PUSH_WIDE },
+};
+
 static bool classify(const struct rseq_cs *cs, enum traps_section *section)
 {
-	const uint32_t less = (uint32_t)QP_POPPED_ONE, more = (uint32_t)QP_PUSHED_ONE;
-	bool pops_one = holds(cs, &less, sizeof(less));
-	bool pushes_one = holds(cs, &more, sizeof(more));
-	bool limits = holds(cs, "\x0f\x47", 2);
+	int found = 0;
 
-	if (pops_one)
-		*section = TRAPS_POP_ONE;
-	else if (pushes_one)
-		*section = TRAPS_PUSH_ONE;
-	else
-		*section = limits ? TRAPS_POP_BATCH : TRAPS_PUSH_BATCH;
-	return pops_one + pushes_one + limits <= 1;
+	*section = TRAPS_PUSH_BATCH;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (holds(cs, marks[i].found, marks[i].n)) {
+			*section = marks[i].section;
+			found++;
+		}
+	return found <= 1;
+}
+
+bool traps_run(enum traps_section section)
+{
+	return (section != TRAPS_POP_WIDE && section != TRAPS_PUSH_WIDE) ||
+	       qp_vectors() != QP_VECTORS_PLAIN;
 }
 
 bool traps_learn(void)

@@ -13,6 +13,8 @@ enum traps_section {
 	TRAPS_PUSH_ONE,
 	TRAPS_POP_BATCH,
 	TRAPS_PUSH_BATCH,
+	TRAPS_POP_WIDE,
+	TRAPS_PUSH_WIDE,
 	TRAPS_NR_SECTIONS,
 };
 
@@ -25,6 +27,8 @@ struct trap {
 
 /* Look at all descriptors of this program; whether each kind of section was found, and no other. */
 bool traps_learn(void);
+/* Whether this machine runs sections of that kind: wide ones need registers. */
+bool traps_run(enum traps_section section);
 /* From a handler's context; false: no section was aborted. */
 bool traps_find(void *context, struct trap *trap);
 
