@@ -46,16 +46,25 @@ static bool fence_locked(struct qi_front *front, struct qi_pcp *pcp)
 	return !pcp->unfenced;
 }
 
-/* The owner goes on with an empty list, as long as it was when nobody had used it yet. */
+/* Release: sections that begin from now on find the list as we have left it. */
+static void set_lp(struct qi_pcp *pcp, const struct qp_list *list)
+{
+	atomic_store_explicit(&pcp->lp, (uintptr_t)list, memory_order_release);
+}
+
+/*
+ * The owner goes on with an empty list, as long as it was when nobody had used it yet. Never while
+ * the lists are diverted: then both are empty, and there is nothing to drain.
+ */
 static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
 {
 	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
 	struct qp_list *idle = idle_list(pcp);
-	uintptr_t lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
 
 	qi_list_open(idle, &limits);
 	qi_pcp_reset(pcp, &front->adapt);
-	atomic_store_explicit(&pcp->lp, (uintptr_t)idle | (lp & QP_LP_TAGS), memory_order_release);
+	atomic_store_explicit(&pcp->live, idle == pcp->lists[1], memory_order_release);
+	set_lp(pcp, idle);
 	pcp->unfenced = true;
 }
 
@@ -276,24 +285,16 @@ uint64_t qi_front_count_lists(const struct qi_front *front)
 
 /* ---- Closing lists -------------------------------------------------------------------------- */
 
-static void tag(struct qi_pcp *pcp, uintptr_t divert)
-{
-	uintptr_t lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
-
-	atomic_store_explicit(&pcp->lp, (lp & ~(uintptr_t)QP_LP_DIVERT) | divert,
-			      memory_order_release);
-}
-
 /*
- * With the tag set no section begins; after the fence none is inside; so what the lists have then
- * is all that they will ever have.
+ * From the store of lp on no section begins in these lists; after the fence none is inside; so what
+ * they have then is all that they will ever have.
  */
 static bool divert_locked(struct qi_front *front, struct qi_pcp *pcp)
 {
-	tag(pcp, QP_LP_DIVERT);
+	set_lp(pcp, &qi_closed_list);
 	if (front->kind == QI_FRONT_PCP) {
 		if (!fence_locked(front, pcp) || !qp_fence_cpu(cpu_of(front, pcp))) {
-			tag(pcp, 0);
+			set_lp(pcp, qi_pcp_live(pcp));
 			return false;
 		}
 		return true;
@@ -334,7 +335,7 @@ void qi_front_undivert(struct qi_front *front, uint32_t cpu)
 	pcp = &front->pcps[cpu];
 	(void)qp_lock(&pcp->drain_lock);
 	if (--pcp->nr_diverts == 0)
-		tag(pcp, 0);
+		set_lp(pcp, qi_pcp_live(pcp));
 	qp_unlock(&pcp->drain_lock);
 }
 

@@ -220,12 +220,16 @@ static bool push_many(struct qi_front *front, struct qi_pcp *pcp, uint32_t n, co
 	return stored;
 }
 
-/* amount pages or more for the list, in batches, of which the caller gets want. */
+/*
+ * amount pages or more for the list, in batches, of which the caller gets want. For a closed list
+ * none but these, and nothing is learned from it.
+ */
 static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait, uint32_t want,
 		       uint32_t *pfns)
 {
 	uint32_t scratch[QI_MOST_REFILL * QI_SCRATCH];
-	uint32_t amount = qi_pcp_refill_begin(pcp, &front->adapt);
+	bool closed = qi_pcp_closed(pcp);
+	uint32_t amount = closed ? want : qi_pcp_refill_begin(pcp, &front->adapt);
 	uint32_t fetched = 0;
 	uint32_t got = 0;
 	bool stored = true;
@@ -245,7 +249,8 @@ static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait
 		got += mine;
 	}
 	qi_transit_end(front->home, fetched > got);
-	qi_pcp_refill_end(pcp, fetched);
+	if (!closed)
+		qi_pcp_refill_end(pcp, fetched);
 	return got;
 }
 
@@ -346,7 +351,7 @@ static void give_home(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 	if (pcp != NULL && n <= front->high / 2) {
 		enum push pushed = push(front, pcp, n, pfns);
 
-		if (pushed == PUSH_FULL)
+		if (pushed == PUSH_FULL && !qi_pcp_closed(pcp))
 			pushed = push_into_full(front, pcp, n, pfns);
 		if (pushed == PUSHED)
 			return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/list.h"
 
+const struct qp_list qi_closed_list = { .header = QP_CLOSED };
+
 size_t qi_list_bytes(uint32_t capacity)
 {
 	size_t bytes = sizeof(struct qp_list) + (capacity + QP_LIST_SLACK) * sizeof(uint32_t);

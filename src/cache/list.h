@@ -105,6 +105,11 @@ static inline bool qi_list_push_one_locked(struct qp_list *list, uint32_t pfn)
 	return true;
 }
 
+/*
+ * What lp of a CPU names while its lists are closed: of no CPU, with no slots, never written.
+ */
+extern const struct qp_list qi_closed_list;
+
 /* Bytes of a list with that many slots. */
 size_t qi_list_bytes(uint32_t capacity);
 /* An empty list, closed. */

@@ -2,9 +2,14 @@
 /*
  * The per-CPU pages of one CPU: its lists, and what is known of how they are used.
  *
- * `pcp` has two lists. lp names the live one, which belongs to the sections that run on this CPU; the
- * idle one is empty, closed, and belongs to whoever holds drain_lock. `locked` has one list, behind
- * held, which requests only try. Whoever fails goes on to the next place.
+ * `pcp` has two lists. The live one belongs to the sections that run on this CPU; the idle one is
+ * empty, closed, and belongs to whoever holds drain_lock. `locked` has one list, behind held, which
+ * requests only try. Whoever fails goes on to the next place.
+ *
+ *	lp == lists[live] or, while the lists are diverted, lp == &qi_closed_list
+ *
+ * lp is for those who push and pop; everybody else, who must know a list whether it is closed or not,
+ * goes by live.
  */
 #ifndef QI_CACHE_PCP_H
 #define QI_CACHE_PCP_H
@@ -20,8 +25,9 @@ enum qi_turn {
 
 struct qi_pcp {
 	/* read by each request of this CPU */
-	_Atomic uintptr_t lp; /* live list and QP_LP_*; written under drain_lock */
+	_Atomic uintptr_t lp; /* list of its sections; written under drain_lock */
 	_Atomic uint32_t held; /* locked: 1: somebody uses the list */
+	_Atomic uint32_t live; /* index of the live list; written under drain_lock */
 	_Atomic uintptr_t owner; /* locked: who; debug builds only */
 	struct qp_list *lists[2]; /* locked: the second is NULL; constant */
 	/* drains */
@@ -45,11 +51,19 @@ struct qi_pcp {
 _Static_assert(offsetof(struct qi_pcp, lp) == 0, "known to sections");
 _Static_assert(sizeof(struct qi_pcp) == 1u << QP_PCP_SHIFT, "known to sections");
 
+/* Acquire: whoever finds a list live finds it opened. */
 static inline struct qp_list *qi_pcp_live(const struct qi_pcp *pcp)
 {
-	uintptr_t lp = atomic_load_explicit((_Atomic uintptr_t *)&pcp->lp, memory_order_acquire);
+	uint32_t live = atomic_load_explicit((_Atomic uint32_t *)&pcp->live, memory_order_acquire);
 
-	return (struct qp_list *)(lp & ~(uintptr_t)QP_LP_TAGS);
+	return pcp->lists[live];
+}
+
+/* Whether the lists are closed for a while. A hint, to those who do not hold drain_lock. */
+static inline bool qi_pcp_closed(const struct qi_pcp *pcp)
+{
+	return atomic_load_explicit((_Atomic uintptr_t *)&pcp->lp, memory_order_relaxed) ==
+	       (uintptr_t)&qi_closed_list;
 }
 
 /* Acquire: what a watch reads after a look at the lists is read after this. */
@@ -89,21 +103,15 @@ static inline void qi_pcp_release(struct qi_pcp *pcp)
 void qi_pcp_lock(struct qi_pcp *pcp);
 
 /*
- * The live list, had to oneself until qi_pcp_release(); NULL: somebody has it, or it is closed.
- * The tag is read under the lock, so that whoever sets it and then has had the lock knows that
- * nobody is inside.
+ * The live list, or the closed one, from which nothing can be popped and to which nothing can be
+ * pushed, had to oneself until qi_pcp_release(); NULL: somebody has it. lp is read under the lock, so
+ * that whoever sets it and then has had the lock knows that nobody is inside.
  */
 static inline struct qp_list *qi_pcp_enter(struct qi_pcp *pcp)
 {
-	uintptr_t lp;
-
 	if (qp_unlikely(!qi_pcp_try(pcp)))
 		return NULL;
-	lp = atomic_load_explicit(&pcp->lp, memory_order_relaxed);
-	if (qp_likely((lp & QP_LP_TAGS) == 0))
-		return (struct qp_list *)lp;
-	qi_pcp_release(pcp);
-	return NULL;
+	return (struct qp_list *)atomic_load_explicit(&pcp->lp, memory_order_acquire);
 }
 
 /*

@@ -42,13 +42,13 @@ struct qp_list {
 
 /*
  * The first word of a CPU's record, of which there is one each 2^QP_PCP_SHIFT bytes: the address of
- * its live list, with two tags.
+ * the list that its sections work on. That is its live list; or, while they are to leave the CPU's
+ * lists alone, one that is empty and full at once, with count, high and low all 0. Every section
+ * leaves it by a test that it makes in any list, and the slow path asks why: the lists are closed for
+ * a while. Those of isolated CPUs, where commits would compare and swap, can be hidden likewise.
  */
 enum {
 	QP_PCP_SHIFT = 8,
-	QP_LP_SHARED = 1, /* commits compare and swap: reserved for isolated CPUs */
-	QP_LP_DIVERT = 2, /* the lists are closed for a while: take the slow path */
-	QP_LP_TAGS = 3,
 };
 
 _Static_assert(offsetof(struct qp_list, header) == 0, "known to assembly");
@@ -70,9 +70,8 @@ enum {
  */
 #define QP_LEFT UINT32_C(0xfffffff0) /* every one of these is at least this */
 #define QP_SHORT UINT32_C(0xfffffff1) /* nothing above the mark, or no room below high */
-#define QP_DIVERTED UINT32_C(0xfffffff2) /* the lists carry a tag */
-#define QP_NO_CPU UINT32_C(0xfffffff3) /* this CPU has no list, or nobody knows which it is */
-#define QP_ABORTED UINT32_C(0xfffffff4) /* interrupted: try again */
-#define QP_STRANGER UINT32_C(0xfffffff5) /* said in front of sections: the thread is not known */
+#define QP_NO_CPU UINT32_C(0xfffffff2) /* this CPU has no list, or nobody knows which it is */
+#define QP_ABORTED UINT32_C(0xfffffff3) /* interrupted: try again */
+#define QP_STRANGER UINT32_C(0xfffffff4) /* said in front of sections: the thread is not known */
 
 #endif /* QI_PORT_LISTS_H */

@@ -13,7 +13,6 @@ TABLES = '''
 	.quad .Ldescriptor
 	.section __rseq_exit_point_array, "aw"
 	.quad .Lstart, .Lno_cpu
-	.quad .Lstart, .Ltagged
 	.quad .Lstart, .Lfull
 '''
 
@@ -30,8 +29,6 @@ push:
 	jae .Lno_cpu
 	shlq $8, %rcx
 	movq (%rsi, %rcx), %rax
-	testb $3, %al
-	jnz .Ltagged
 	movq (%rax), %r10
 	movl %r10d, %ecx
 	andl $0xfff, %ecx
@@ -58,8 +55,6 @@ outside:
 	ret
 .Lno_cpu:
 	ret
-.Ltagged:
-	ret
 .Lfull:
 	ret
 '''
@@ -80,8 +75,6 @@ pop:
 	jae .Lno_cpu
 	shlq $8, %rcx
 	movq (%rsi, %rcx), %rax
-	testb $3, %al
-	jnz .Ltagged
 	movq (%rax), %r10
 	movzwl %r10w, %ecx
 	movl 12(%rax), %r11d
@@ -102,8 +95,6 @@ outside:
 .Labort:
 	ret
 .Lno_cpu:
-	ret
-.Ltagged:
 	ret
 .Lfull:
 	ret
@@ -134,8 +125,6 @@ push:
 	b.hs .Lno_cpu
 	lsl x5, x5, #8
 	ldr x4, [x1, x5]
-	tst x4, #3
-	b.ne .Ltagged
 	ldr x6, [x4]
 	and x5, x6, #0xfff
 	ldr w7, [x4, #8]
@@ -160,8 +149,6 @@ outside:
 .Labort:
 	ret
 .Lno_cpu:
-	ret
-.Ltagged:
 	ret
 .Lfull:
 	ret
@@ -197,12 +184,12 @@ TABLES_BAD = (
     ),
     ('debuggers are not told', '.quad .Ldescriptor', '', '0 times in __rseq_cs_ptr_array'),
     ('debuggers are told of nothing', '.quad .Ldescriptor', '.quad push', 'which is no descriptor'),
-    ('exit that is not registered', '.quad .Lstart, .Ltagged\n', '', 'no exit is registered'),
-    ('exit of another range', '.Lstart, .Ltagged', 'push, .Ltagged', 'no range starts at'),
+    ('exit that is not registered', '.quad .Lstart, .Lfull\n', '', 'no exit is registered'),
+    ('exit of another range', '.Lstart, .Lfull', 'push, .Lfull', 'no range starts at'),
     (
         'exit that nobody takes',
-        '.Lstart, .Ltagged\n',
-        '.Lstart, .Ltagged\n\t.quad .Lstart, outside\n',
+        '.Lstart, .Lfull\n',
+        '.Lstart, .Lfull\n\t.quad .Lstart, outside\n',
         'is registered, and nothing jumps there',
     ),
     ('exit inside', '.Lstart, .Lfull', '.Lstart, .Lcopy', 'is inside a range'),
@@ -250,8 +237,6 @@ X86_BAD = TABLES_BAD + (
     ('CPU compared as signed', 'jae .Lno_cpu', 'jge .Lno_cpu', 'has not been compared'),
     ('load through a count', 'cmpl 8(%rax), %ecx', 'cmpl %edx, 8(%rcx)', NOT_OURS),
     ('CPU from before', 'movl 4(%rdi), %ecx', 'movl %r12d, %ecx', NOT_OURS),
-    ('tags not looked at', 'jnz .Ltagged', 'nop', 'tags of lp have not been looked at'),
-    ('one tag looked at', 'testb $3', 'testb $1', 'tags of lp have not been looked at'),
     ('dead code', 'movl $2, %r11d', 'jmp .Lcopy\n\tnop', 'cannot be reached'),
 )
 
@@ -288,7 +273,6 @@ X86_POP_WIDE_BAD = (
     ),
     ('a slot besides', '\taddq %r9', '\tmovl %r8d, 32(%rax)\n\taddq %r9', ALONE),
     ('end of the upper halves', 'addq %r9', 'vzeroupper\n\taddq %r9', NO_PLACE),
-    ('tags not looked at', 'jnz .Ltagged', 'nop', 'tags of lp have not been looked at'),
     ('half a commit', 'movq %r10, (%rax)', 'movl %r10d, (%rax)', 'no header made from'),
     ('header from elsewhere', 'movq %r10, (%rax)', 'movq %r9, (%rax)', 'no header made from'),
     ('move behind the commit', '\n.Lend:', '\n\tvmovdqu (%rax), %ymm1\n.Lend:', 'and no other'),
@@ -337,6 +321,4 @@ ARM_BAD = TABLES_BAD + (
     ('header from elsewhere', 'stlr x6, [x4]', 'stlr x3, [x4]', 'no header made from'),
     ('CPU not compared', 'b.hs .Lno_cpu', 'nop', 'has not been compared'),
     ('CPU compared as signed', 'b.hs .Lno_cpu', 'b.ge .Lno_cpu', 'has not been compared'),
-    ('tags not looked at', 'b.ne .Ltagged', 'nop', 'tags of lp have not been looked at'),
-    ('one tag looked at', 'tst x4, #3', 'tst x4, #1', 'tags of lp have not been looked at'),
 )

@@ -137,10 +137,9 @@ class Rules:
 class State:
     """What registers hold, and what has been made sure of, on the way to an instruction."""
 
-    def __init__(self, registers=None, bounded=False, untagged=False, nonzero=frozenset()):
+    def __init__(self, registers=None, bounded=False, nonzero=frozenset()):
         self.registers = dict(registers or {})
         self.bounded = bounded  # cpu_id is below the number of CPUs
-        self.untagged = untagged  # lp carries no tag
         self.nonzero = nonzero  # registers
 
     def copy(self):
@@ -164,7 +163,6 @@ class State:
         return State(
             {name: meet(self.get(name), other.get(name)) for name in names},
             self.bounded and other.bounded,
-            self.untagged and other.untagged,
             self.nonzero & other.nonzero,
         )
 
@@ -356,10 +354,8 @@ class Walk:
             self.ask(state.bounded, line, 'cpu_id has not been compared with the number of CPUs')
             self.ask(self.pcps in (None, base[1]), line, 'there are two arrays of CPUs')
             self.pcps = base[1]
-            state.untagged = False
             return ('list', 0, False)
         if base[0] == 'list':
-            self.ask(state.untagged, line, 'the tags of lp have not been looked at')
             self.ask(base[1] + memory.number >= 0, line, 'reads before the list')
             self.note_eight(line, 'pop', memory, base)
             header = base == ('list', 0, False) and not index and memory.number == 0
@@ -387,7 +383,6 @@ class Walk:
         if base[0] != 'list':
             self.scratch(line, base, state.get(memory.index) if memory.index else None)
             return
-        self.ask(state.untagged, line, 'the tags of lp have not been looked at')
         if base == ('list', 0, False) and memory.number == 0 and not memory.index:
             stored = state.value(step.value) if step.value else NUMBER
             good = stored == ('header',) and memory.size == 8
@@ -458,9 +453,6 @@ class Walk:
         values = [passed.value(operand) for operand in compared.read]
         if before.mnemonic == 'cmp' and values[0] == ('cpu',) and step.condition in HIGHER:
             passed.bounded = True
-        tags = values[0] == ('list', 0, False) and compared.read[1] == ('number', 3)
-        if before.mnemonic in ('test', 'tst') and tags and step.condition in NOT_ZERO:
-            passed.untagged = True
 
 
 def check(elf, slots):

@@ -52,7 +52,7 @@ static uint32_t model_refuses(uint32_t *cpu)
 	*cpu = area.cpu_id;
 	if (*cpu >= NR_CPUS)
 		return QP_NO_CPU;
-	return records[*cpu].lp & QP_LP_TAGS ? QP_DIVERTED : 0;
+	return records[*cpu].lp == (uintptr_t)&qi_closed_list ? QP_SHORT : 0;
 }
 
 static void model_commit(struct qp_list *list, uint64_t ops, uint32_t count)
@@ -334,20 +334,26 @@ static void try_all(uint32_t end)
 	try_all_wide(end);
 }
 
-static void test_diverted(struct qt_random *r)
+/* It cannot be written either: whoever tried would crash. */
+static void test_closed(struct qt_random *r)
 {
-	for (uintptr_t tag = 1; tag <= QP_LP_TAGS; tag++) {
-		set_world(r, 40, 0, CAPACITY);
-		records[0].lp |= tag;
-		try_all(QP_DIVERTED);
-		/* Another CPU's tag is no concern of this one. */
-		area.cpu_id = model_area.cpu_id = 1;
-		set_list(&lists[1].list, 0, 40, 0, CAPACITY);
-		memcpy(&model_lists[1], &lists[1], sizeof(lists[1]));
-		CHECK(try_pop_one() == 1 && try_push_one() == 1 && try_push_batch(33) == 33 &&
-			      try_pop_batch(true, 64) == 64,
-		      "the model itself");
+	for (uint32_t count = 0; count <= CAPACITY; count++) {
+		set_world(r, count, 0, CAPACITY);
+		records[0].lp = (uintptr_t)&qi_closed_list;
+		try_all(QP_SHORT);
+		for (uint32_t n = 1; n <= QP_BATCH_MAX; n++)
+			CHECK(try_pop_batch(true, n) == QP_SHORT &&
+				      try_pop_batch(false, n) == QP_SHORT &&
+				      try_push_batch(n) == QP_SHORT,
+			      "the model itself");
 	}
+	/* Another CPU's is no concern of this one. */
+	area.cpu_id = model_area.cpu_id = 1;
+	set_list(&lists[1].list, 0, 40, 0, CAPACITY);
+	memcpy(&model_lists[1], &lists[1], sizeof(lists[1]));
+	CHECK(try_pop_one() == 1 && try_push_one() == 1 && try_push_batch(33) == 33 &&
+		      try_pop_batch(true, 64) == 64,
+	      "the model itself");
 }
 
 static void test_no_cpu(struct qt_random *r)
@@ -415,7 +421,8 @@ static void random_turn(struct qt_random *r)
 		model_lists[cpu % NR_CPUS].list.high = list->high;
 	}
 	if (qt_random_one_in(r, 20))
-		records[cpu % NR_CPUS].lp ^= qt_random_below(r, QP_LP_TAGS + 1);
+		records[cpu % NR_CPUS].lp = qt_random_one_in(r, 2) ? (uintptr_t)&qi_closed_list
+								   : (uintptr_t)list;
 	switch (qt_random_below(r, wide_offered() ? 6 : 4)) {
 	case 0:
 		try_pop_one();
@@ -458,7 +465,7 @@ static const struct {
 	{ "pop eights: all above the low mark, or nothing", test_pop_wide, true },
 	{ "push eights: up to high, or nothing", test_push_wide, true },
 	{ "eights at the end of a list, and of memory", test_wide_at_the_end, true },
-	{ "a tag on lp diverts", test_diverted, false },
+	{ "the closed list is empty and full", test_closed, false },
 	{ "a cpu_id without a list", test_no_cpu, false },
 	{ "a thread that is not known", test_stranger, false },
 	{ "ops wraps, and leaves count and closed alone", test_header, false },

@@ -6,7 +6,7 @@
 #ifndef QT_SECTIONS_WORLD_H
 #define QT_SECTIONS_WORLD_H
 
-#include "port/port.h"
+#include "cache/list.h"
 #include "random.h"
 
 enum {

@@ -12,12 +12,11 @@
 
 /* Numbers of lists.h, as the assembler reads them. */
 #define QP_CODE_SHORT "#0xfffffff1"
-#define QP_CODE_DIVERTED "#0xfffffff2"
-#define QP_CODE_NO_CPU "#0xfffffff3"
-#define QP_CODE_ABORTED "#0xfffffff4"
-_Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU == 0xfffffff3 &&
-		       QP_ABORTED == 0xfffffff4 && QP_PCP_SHIFT == 8 && QP_LP_TAGS == 3 &&
-		       QP_COUNT_MASK == 0xffff && QP_PUSHED_ONE == 0x20001 && QP_OPS_SHIFT == 17,
+#define QP_CODE_NO_CPU "#0xfffffff2"
+#define QP_CODE_ABORTED "#0xfffffff3"
+_Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED == 0xfffffff3 &&
+		       QP_PCP_SHIFT == 8 && QP_COUNT_MASK == 0xffff && QP_PUSHED_ONE == 0x20001 &&
+		       QP_OPS_SHIFT == 17,
 	       "known to assembly");
 
 /* An instruction a line. */
@@ -56,25 +55,21 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"2:\n\t" \
 	QP_EXIT_POINT("5f") \
 	QP_EXIT_POINT("6f") \
-	QP_EXIT_POINT("7f") \
 	".subsection 1\n\t" \
 	".inst 0xd428bc00\n" \
 	QP_EXIT("4", result, QP_CODE_ABORTED) \
 	QP_EXIT("5", result, QP_CODE_NO_CPU) \
-	QP_EXIT("6", result, QP_CODE_DIVERTED) \
-	QP_EXIT("7", result, QP_CODE_SHORT) \
+	QP_EXIT("6", result, QP_CODE_SHORT) \
 	".subsection 0\n" \
 	"9:\n\t"
 
-/* This CPU's live list in lp, its header in h, its count in i. */
+/* This CPU's list in lp, its header in h, its count in i. */
 #define QP_FIND_LIST \
 	"ldr %w[i], [%[area], #4]\n\t" \
 	"cmp %w[i], %w[nr_cpus]\n\t" \
 	"b.hs 5f\n\t" \
 	"lsl %[i], %[i], #8\n\t" \
 	"ldr %[lp], [%[pcps], %[i]]\n\t" \
-	"tst %[lp], #3\n\t" \
-	"b.ne 6f\n\t" \
 	"ldr %[h], [%[lp]]\n\t" \
 	"and %[i], %[h], #0xffff\n\t"
 
@@ -106,7 +101,7 @@ static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus, uint64_t *
 		QP_FIND_LIST
 		"ldr %w[at], [%[lp], #12]\n\t"
 		"cmp %w[i], %w[at]\n\t"
-		"b.ls 7f\n\t"
+		"b.ls 6f\n\t"
 		"add %[at], %[lp], %[i], lsl #2\n\t"
 		"ldr %w[pfn], [%[at], #60]\n\t"
 		"add %[h], %[h], #0x20, lsl #12\n\t"
@@ -130,7 +125,7 @@ static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uintptr_t
 		QP_FIND_LIST
 		"ldr %w[at], [%[lp], #8]\n\t"
 		"cmp %w[i], %w[at]\n\t"
-		"b.hs 7f\n\t"
+		"b.hs 6f\n\t"
 		"add %[at], %[lp], %[i], lsl #2\n\t"
 		"str %w[pfn], [%[at], #64]\n\t"
 		"add %[h], %[h], #0x20, lsl #12\n\t"
@@ -159,7 +154,7 @@ static inline uint32_t qp_pop_batch(const void *pcps, const uint32_t *nr_cpus, b
 		"ldr %w[from], [%[lp], #12]\n\t"
 		"and %w[from], %w[from], %w[low_mask]\n\t"
 		"subs %w[n], %w[i], %w[from]\n\t"
-		"b.ls 7f\n\t"
+		"b.ls 6f\n\t"
 		"cmp %w[n], %w[want]\n\t"
 		"csel %w[n], %w[want], %w[n], hi\n\t"
 		"sub %w[i], %w[i], %w[n]\n\t"
@@ -195,7 +190,7 @@ static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, 
 		"add %w[i], %w[i], %w[n]\n\t"
 		"ldr %w[high], [%[lp], #8]\n\t"
 		"cmp %w[i], %w[high]\n\t"
-		"b.hi 7f\n\t"
+		"b.hi 6f\n\t"
 		"mov %w[i], %w[n]\n"
 		QP_COPY_SLOTS
 		"mov %w[i], %w[n]\n\t"

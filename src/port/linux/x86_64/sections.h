@@ -5,7 +5,7 @@
  *
  * Every section has the same frame. Outside it: announce the descriptor. Range [1, 2): the steps,
  * ending in the one store that commits. 4: where the kernel sends whoever was interrupted inside
- * the range, behind the signature that it asks for. 5, 6, 7: exits, which leave with a code. 9: the
+ * the range, behind the signature that it asks for. 5, 6: exits, which leave with a code. 9: the
  * end.
  */
 #ifndef QI_PORT_SECTIONS_H
@@ -18,12 +18,11 @@
 
 /* Numbers of lists.h, as the assembler reads them. */
 #define QP_CODE_SHORT "$0xfffffff1"
-#define QP_CODE_DIVERTED "$0xfffffff2"
-#define QP_CODE_NO_CPU "$0xfffffff3"
-#define QP_CODE_ABORTED "$0xfffffff4"
-_Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU == 0xfffffff3 &&
-		       QP_ABORTED == 0xfffffff4 && QP_PCP_SHIFT == 8 && QP_LP_TAGS == 3 &&
-		       QP_COUNT_MASK == 0xffff && QP_PUSHED_ONE == 0x20001 && QP_OPS_SHIFT == 17,
+#define QP_CODE_NO_CPU "$0xfffffff2"
+#define QP_CODE_ABORTED "$0xfffffff3"
+_Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED == 0xfffffff3 &&
+		       QP_PCP_SHIFT == 8 && QP_COUNT_MASK == 0xffff && QP_PUSHED_ONE == 0x20001 &&
+		       QP_OPS_SHIFT == 17,
 	       "known to assembly");
 
 /* An instruction a line. */
@@ -70,16 +69,14 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"2:\n\t" \
 	QP_EXIT_POINT("5f") \
 	QP_EXIT_POINT("6f") \
-	QP_EXIT_POINT("7f") \
 	QP_SIGNED_TARGET \
 	QP_EXIT("4", result, QP_CODE_ABORTED) \
 	QP_EXIT("5", result, QP_CODE_NO_CPU) \
-	QP_EXIT("6", result, QP_CODE_DIVERTED) \
-	QP_EXIT("7", result, QP_CODE_SHORT) \
+	QP_EXIT("6", result, QP_CODE_SHORT) \
 	".popsection\n" \
 	"9:\n\t"
 
-/* This CPU's live list in lp, its header in h, its count in i. */
+/* This CPU's list in lp, its header in h, its count in i. */
 #define QP_FIND_LIST \
 	QP_POINT(1) \
 	"movl 4(%[area]), %k[i]\n\t" \
@@ -87,8 +84,6 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"jae 5f\n\t" \
 	"shlq $8, %[i]\n\t" \
 	"movq (%[pcps], %[i]), %[lp]\n\t" \
-	"testb $3, %b[lp]\n\t" \
-	"jnz 6f\n\t" \
 	QP_POINT(2) \
 	"movq (%[lp]), %[h]\n\t" \
 	"movzwl %w[h], %k[i]\n\t"
@@ -105,8 +100,6 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"jae %l[left]\n\t" \
 	"shlq $8, %[i]\n\t" \
 	"movq (%[pcps], %[i]), %[lp]\n\t" \
-	"testb $3, %b[lp]\n\t" \
-	"jnz %l[left]\n\t" \
 	QP_POINT(2) \
 	"movq (%[lp]), %[h]\n\t" \
 	"movzwl %w[h], %k[i]\n\t"
@@ -217,7 +210,7 @@ static inline uint32_t qp_pop_batch(const void *pcps, const uint32_t *nr_cpus, b
 		"andl %[low_mask], %k[from]\n\t"
 		"movl %k[i], %[n]\n\t"
 		"subl %k[from], %[n]\n\t"
-		"jbe 7f\n\t"
+		"jbe 6f\n\t"
 		"cmpl %[want], %[n]\n\t"
 		"cmoval %[want], %[n]\n\t"
 		"subl %[n], %k[i]\n\t"
@@ -253,7 +246,7 @@ static inline uint32_t qp_push_batch(const void *pcps, const uint32_t *nr_cpus, 
 		"leaq 64(%[lp], %[i], 4), %[to]\n\t"
 		"addl %[n], %k[i]\n\t"
 		"cmpl 8(%[lp]), %k[i]\n\t"
-		"ja 7f\n\t"
+		"ja 6f\n\t"
 		"movl %[n], %k[i]\n\t"
 		QP_POINT(3)
 		QP_COPY_SLOTS

@@ -20,7 +20,7 @@
 	"movl 12(%[lp]), %k[least]\n\t" \
 	"addl %[n], %k[least]\n\t" \
 	"cmpl %k[least], %k[i]\n\t" \
-	"jb 7f\n\t" \
+	"jb 6f\n\t" \
 	"subl %[n], %k[i]\n\t" \
 	QP_POINT(3) \
 	load \
@@ -34,7 +34,7 @@
 	QP_FIND_LIST \
 	"leal (%q[i], %q[n]), %k[most]\n\t" \
 	"cmpl 8(%[lp]), %k[most]\n\t" \
-	"ja 7f\n\t" \
+	"ja 6f\n\t" \
 	QP_POINT(3) \
 	store \
 	"addq %[change], %[h]\n\t" \
