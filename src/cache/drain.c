@@ -304,9 +304,23 @@ static bool divert_locked(struct qi_front *front, struct qi_pcp *pcp)
 	return true;
 }
 
-bool qi_front_divert(struct qi_front *front, uint32_t cpu)
+/* What closed lists have. A drain by lock needs none but the list's, so it may be at it as well. */
+static void empty_closed(struct qi_front *front, struct qi_pcp *pcp)
 {
 	struct drain drain = { .front = front };
+
+	if (front->kind == QI_FRONT_LOCKED) {
+		drain_by_lock(&drain, pcp);
+		return;
+	}
+	qi_transit_begin(front->home);
+	for (unsigned int i = 0; i < 2; i++)
+		empty_locked(&drain, pcp->lists[i]);
+	qi_transit_end(front->home, drain.given > 0);
+}
+
+bool qi_front_divert(struct qi_front *front, uint32_t cpu)
+{
 	struct qi_pcp *pcp;
 	bool closed;
 
@@ -316,12 +330,8 @@ bool qi_front_divert(struct qi_front *front, uint32_t cpu)
 	(void)qp_lock(&pcp->drain_lock);
 	closed = pcp->nr_diverts > 0 || divert_locked(front, pcp);
 	pcp->nr_diverts += closed;
-	if (closed) {
-		qi_transit_begin(front->home);
-		for (unsigned int i = 0; i < 2 && pcp->lists[i] != NULL; i++)
-			empty_locked(&drain, pcp->lists[i]);
-		qi_transit_end(front->home, drain.given > 0);
-	}
+	if (closed)
+		empty_closed(front, pcp);
 	qp_unlock(&pcp->drain_lock);
 	return closed;
 }
