@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Single allocations. */
+#include "alloc/ready_one.h"
 #include "alloc/request.h"
 
 /*
@@ -89,32 +90,15 @@ static void put_ready_back(struct quire *q, uint32_t pfn)
 	qi_untake(q, 0, 1, &pfn);
 }
 
-/* Unchecked: the short way without a state. */
-static inline uint64_t pop_unchecked(struct quire *q, const _Atomic uint8_t *way, quire_gfp gfp,
-				     unsigned int order)
-{
-	uint64_t pfn;
-
-	if ((gfp | order) != 0 || qi_ready_way(way) != QI_WAY_UNCHECKED)
-		return QP_STRANGER;
-	pfn = qi_ready_pop(&q->ready);
-	if (qp_unlikely(pfn >= QP_LEFT))
-		qi_front_left(&q->front, (uint32_t)pfn);
-	return pfn;
-}
-
 /*
- * The long ways. A page may still be ready there: unchecked, in a list behind a lock, or in an
- * instance of several regions.
+ * The long ways. A page may still be ready there: in a list behind a lock, or in an instance of
+ * several regions.
  */
 QI_LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint64_t popped = pop_unchecked(q, &q->ready.pages, gfp, order);
 	void *page = NULL;
 	uint32_t pfn;
 
-	if (popped < QP_LEFT)
-		return (void *)qi_ready_page(&q->ready, popped);
 	pfn = qi_has_unmapped(q) ? QI_NO_PFN : qi_take_ready(q, gfp, order);
 	if (qp_likely(pfn != QI_NO_PFN)) {
 		if (qp_likely(!qi_has_unmapped(q)))
@@ -127,11 +111,8 @@ QI_LONG_WAY void *alloc_page_long(struct quire *q, quire_gfp gfp, unsigned int o
 
 QI_LONG_WAY uint32_t alloc_pfn_long(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	uint64_t popped = pop_unchecked(q, &q->ready.pfns, gfp, order);
 	uint32_t pfn;
 
-	if (popped < QP_LEFT)
-		return (uint32_t)popped;
 	pfn = qi_take_ready(q, gfp, order);
 	if (qp_unlikely(pfn == QI_NO_PFN))
 		(void)alloc_pfn(q, "quire_alloc_pfn", gfp, order, &pfn);
@@ -174,15 +155,16 @@ QI_LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region hand
 
 void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 {
-	const struct qi_ready *ready = &q->ready;
+	uint64_t word = qi_ready_word(&q->ready.take_page);
 	uint64_t pfn;
+	uint32_t taken;
 
-	if (qp_unlikely((gfp | order | qi_ready_way(&ready->pages)) != 0))
+	if (qp_unlikely((gfp | order) != 0 || !qi_ready_known(word)))
 		return alloc_page_long(q, gfp, order);
-	pfn = qi_ready_take(ready);
-	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_page_left(q, (uint32_t)pfn);
-	return (void *)qi_ready_page(ready, pfn);
+	taken = qi_ready_take(q, word, &pfn);
+	if (qp_unlikely(taken >= QP_LEFT))
+		return alloc_page_left(q, taken);
+	return (void *)(q->ready.page_0 + qi_word_bytes(word, pfn));
 }
 
 int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **page)
@@ -194,13 +176,15 @@ int quire_alloc_err(struct quire *q, quire_gfp gfp, unsigned int order, void **p
 
 uint32_t quire_alloc_pfn(struct quire *q, quire_gfp gfp, unsigned int order)
 {
+	uint64_t word = qi_ready_word(&q->ready.take_pfn);
 	uint64_t pfn;
+	uint32_t taken;
 
-	if (qp_unlikely((gfp | order | qi_ready_way(&q->ready.pfns)) != 0))
+	if (qp_unlikely((gfp | order) != 0 || !qi_ready_known(word)))
 		return alloc_pfn_long(q, gfp, order);
-	pfn = qi_ready_take(&q->ready);
-	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_pfn_left(q, (uint32_t)pfn);
+	taken = qi_ready_take(q, word, &pfn);
+	if (qp_unlikely(taken >= QP_LEFT))
+		return alloc_pfn_left(q, taken);
 	return (uint32_t)pfn;
 }
 
@@ -214,15 +198,16 @@ int quire_alloc_pfn_err(struct quire *q, quire_gfp gfp, unsigned int order, uint
 uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			    unsigned int order)
 {
-	const struct qi_ready *ready = &q->ready;
+	uint64_t word = qi_ready_word(&q->ready.take_offset);
 	uint64_t pfn;
+	uint32_t taken;
 
-	if (qp_unlikely((gfp | order | qi_ready_way(&ready->offsets)) != 0 || handle.id != 1))
+	if (qp_unlikely((gfp | order) != 0 || handle.id != 1 || !qi_ready_known(word)))
 		return alloc_offset_long(q, handle, gfp, order);
-	pfn = qi_ready_take(ready);
-	if (qp_unlikely(pfn >= QP_LEFT))
-		return alloc_offset_left(q, handle, (uint32_t)pfn);
-	return (pfn - ready->first_pfn) << ready->page_shift;
+	taken = qi_ready_take(q, word, &pfn);
+	if (qp_unlikely(taken >= QP_LEFT))
+		return alloc_offset_left(q, handle, taken);
+	return qi_word_bytes(word, pfn - q->ready.first_pfn);
 }
 
 int quire_alloc_offset_err(struct quire *q, struct quire_region handle, quire_gfp gfp,

@@ -261,6 +261,7 @@ static void lay_out(struct qi_plan *plan)
 	size_t line = QP_CACHE_LINE;
 	size_t end = sizeof(struct quire);
 
+	layout->state = place(&end, blocks * QI_UNIT_ITEMS, line);
 	layout->zones = place(&end, config->max_zones * sizeof(struct qi_zone), line);
 	layout->regions = place(&end, config->max_regions * sizeof(struct qi_region), 8);
 	layout->super_units = place(&end, supers * sizeof(struct qi_unit), 16);
@@ -268,7 +269,6 @@ static void lay_out(struct qi_plan *plan)
 	layout->super_bits = place(&end, supers * sizeof(struct qi_bits), line);
 	layout->block_bits = place(&end, blocks * sizeof(struct qi_bits), line);
 	layout->block_units = place(&end, blocks * sizeof(struct qi_unit), 16);
-	layout->state = place(&end, blocks * QI_UNIT_ITEMS, line);
 	layout->block_region = place(&end, blocks * sizeof(uint16_t), 2);
 	layout->cleared = end;
 	layout->lists = end;

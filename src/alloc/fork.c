@@ -33,6 +33,26 @@ static void unlock_all(struct quire *q)
 	qp_unlock(&q->region_lock);
 }
 
+static void renew(const struct qi_ready *ready, _Atomic uint64_t *word)
+{
+	uint64_t old = qi_ready_word(word);
+
+	if (old != 0)
+		old = qi_ready_make_word(ready, (old & QI_WORD_UNCHECKED) == 0,
+					 (uint32_t)qi_ready_bound(old));
+	atomic_store_explicit(word, old, memory_order_relaxed);
+}
+
+static void change_owner(struct qi_ready *ready)
+{
+	ready->owner = qp_process();
+	renew(ready, &ready->take_page);
+	renew(ready, &ready->take_pfn);
+	renew(ready, &ready->take_offset);
+	renew(ready, &ready->give_page);
+	renew(ready, &ready->give_other);
+}
+
 /* A process number later, "alive" means what it meant before the fork only in the parent. */
 static bool after(struct qp_fork_link *link, bool child)
 {
@@ -43,9 +63,10 @@ static bool after(struct qp_fork_link *link, bool child)
 			unlock_all(q);
 		return true;
 	}
-	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 || q->ready.owner != qp_process() - 1)
+	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 ||
+	    q->ready.owner != qp_process() - QP_PROCESS_STEP)
 		return false;
-	q->ready.owner = qp_process();
+	change_owner(&q->ready);
 	unlock_all(q);
 	qi_recover(q);
 	return true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frees of one page or block. */
+#include "alloc/ready_one.h"
 #include "alloc/release.h"
 
 void qi_release_block(struct quire *q, uint32_t pfn, unsigned int order)
@@ -71,33 +72,24 @@ QI_LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 	return 0;
 }
 
-/* Unchecked, the short way is here: it is enough that the address is a page's. */
 QI_LONG_WAY int free_exactly(struct quire *q, void *page)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
-	uint32_t pushed;
-
-	if (ready->check != QUIRE_CHECK_OFF || index >= qi_ready_get(&ready->nr_pages) ||
-	    qi_has_high(q) || ready->addr == 0 || !qp_section_known(ready->owner))
-		return free_page(q, "quire_free", page, false);
-	pushed = qi_ready_push(ready, index + ready->first_pfn);
-	if (qp_likely(pushed < QP_LEFT))
-		return 0;
-	return give_left(q, (uint32_t)index + ready->first_pfn, pushed);
+	return free_page(q, "quire_free", page, false);
 }
 
 int quire_free(struct quire *q, void *page)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, (uintptr_t)page - ready->addr);
-	uint64_t pfn = index + ready->first_pfn;
-	uint32_t pushed;
+	uint64_t word = qi_ready_word(&q->ready.give_page);
+	uint32_t given = QP_STRANGER;
+	uint64_t pfn = 0;
 
-	if (qp_unlikely(index >= qi_ready_get(&ready->nr_mapped) || !qi_ready_accept(ready, pfn)))
+	if (qp_likely(qi_ready_known(word))) {
+		pfn = qi_word_pages(word, (uintptr_t)page - q->ready.page_0);
+		given = qi_ready_give(q, word, pfn);
+	}
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_exactly(q, page);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
 }
 
 int quire_free_round(struct quire *q, void *address)
@@ -116,14 +108,12 @@ QI_LONG_WAY int free_pfn_long(struct quire *q, uint32_t pfn)
 
 int quire_free_pfn(struct quire *q, uint32_t pfn)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint32_t pushed;
+	uint64_t word = qi_ready_word(&q->ready.give_other);
+	uint32_t given = qi_ready_known(word) ? qi_ready_give(q, word, pfn) : QP_STRANGER;
 
-	if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_pfn_long(q, pfn);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, pfn, given);
 }
 
 const struct qi_region *qi_free_region(const struct quire *q, const char *call,
@@ -164,16 +154,17 @@ QI_LONG_WAY int free_offset_exactly(struct quire *q, struct quire_region handle,
 
 int quire_free_offset(struct quire *q, struct quire_region handle, uint64_t offset)
 {
-	const struct qi_ready *ready = &q->ready;
-	uint64_t index = qi_ready_rotate(ready, offset);
-	uint32_t pfn = ready->first_pfn + (uint32_t)index;
-	uint32_t pushed;
+	uint64_t word = qi_ready_word(&q->ready.give_other);
+	uint32_t given = QP_STRANGER;
+	uint64_t pfn = 0;
 
-	if (qp_unlikely(handle.id != 1 || index >= qi_ready_get(&ready->nr_pages) ||
-			ready->check != QUIRE_CHECK_ON || !qi_ready_accept(ready, pfn)))
+	if (qp_likely(handle.id == 1 && qi_ready_known(word))) {
+		pfn = qi_word_pages(word, offset) + q->ready.first_pfn;
+		given = qi_ready_give(q, word, pfn);
+	}
+	if (qp_unlikely(given == QP_STRANGER))
 		return free_offset_exactly(q, handle, offset);
-	pushed = qi_ready_push(ready, pfn);
-	return qp_likely(pushed < QP_LEFT) ? 0 : give_left(q, pfn, pushed);
+	return qp_likely(given < QP_LEFT) ? 0 : give_left(q, (uint32_t)pfn, given);
 }
 
 int quire_free_offset_round(struct quire *q, struct quire_region handle, uint64_t offset)

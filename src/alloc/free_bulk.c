@@ -98,10 +98,8 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
  * depot, if not many more are to come. false: the list was full, and there are many.
  */
 QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why,
-			   size_t to_come)
+			   bool many)
 {
-	bool many = to_come >= QI_UNIT_ITEMS;
-
 	if (why == QP_SHORT && n == q->front.depot->batch && !many &&
 	    qi_depot_put(q->front.depot, pfns))
 		return true;
@@ -132,15 +130,16 @@ static inline uint32_t accept_run(struct quire *q, enum qi_form form, size_t n, 
 				  size_t at, struct qi_run *run)
 {
 	enum { LEAST = 16 };
-	uint64_t nr_pages = qi_ready_get(&q->ready.nr_pages);
-	uint64_t first = qi_ready_read_one(q, form, slots, at);
+	uint64_t word = qi_ready_give_of(q, form);
+	uint64_t nr_pages = qi_ready_bound(word) - q->ready.first_pfn;
+	uint64_t first = qi_ready_read_one(q, form, word, slots, at);
 	uint64_t before = first - q->ready.first_pfn; /* pages of the region */
 	uint64_t room;
 	bool down;
 
 	if (n - at < LEAST || before >= nr_pages)
 		return 0;
-	down = qi_ready_read_one(q, form, slots, at + 1) == first - 1;
+	down = qi_ready_read_one(q, form, word, slots, at + 1) == first - 1;
 	room = down ? before + 1 : nr_pages - before;
 	run->n = down ? qi_item_of((uint32_t)first) + 1
 		      : QI_UNIT_ITEMS - qi_item_of((uint32_t)first);
@@ -179,7 +178,8 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 		} else {
 			some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
 			got = qi_ready_read(q, form, slots, done, some, pfns);
-			qi_front_give(&q->front, got, pfns);
+			if (got != q->front.depot->batch || !qi_depot_put(q->front.depot, pfns))
+				qi_front_give(&q->front, got, pfns);
 		}
 		done += got;
 	}
@@ -239,127 +239,135 @@ QI_LONG_WAY size_t free_bulk_long(struct quire *q, enum qi_form form, struct qui
 
 /* ---- What is ready --------------------------------------------------------------------------- */
 
-/* Whether pages in slots of that form may go to the list without further questions. */
-static inline bool may_be_ready(const struct quire *q, enum qi_form form, const void *slots)
+/* Whether pages in slots may go to the list without further questions. */
+static inline bool may_be_ready(const struct quire *q, uint64_t word, const void *slots)
 {
-	return qp_likely(slots != NULL && qi_ready_get(&q->ready.nr_pages) > 0 &&
-			 (form != QI_FORM_PAGE || q->ready.addr != 0) &&
-			 qp_section_known(q->ready.owner) && (qi_checked(q) || !qi_has_high(q)));
+	return qp_likely(slots != NULL && qi_ready_known(word) &&
+			 (qi_word_checked(word) || !qi_has_high(q)));
 }
 
 static const struct quire_region first_region = { .id = 1 };
 
 /* The page of slot `done` is free by state, but the list has not taken it; it, and the rest. */
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
-				 size_t done, uint32_t why)
+				 size_t done, uint32_t pfn, uint32_t why)
 {
-	uint32_t pfn = (uint32_t)qi_ready_read_one(q, form, slots, done);
-
 	give_left(q, 1, &pfn, why);
 	done++;
 	return done == n ? n : free_bulk_long(q, form, first_region, n, slots, done);
 }
 
 /* Few pages, one by one. */
-static inline size_t free_few(struct quire *q, enum qi_form form, size_t n, const void *slots)
+static inline size_t free_few(struct quire *q, enum qi_form form, uint64_t word, size_t n,
+			      const void *slots)
 {
-	const struct qi_ready *ready = &q->ready;
-
 	for (size_t done = 0; done < n; done++) {
-		uint64_t pfn = qi_ready_read_one(q, form, slots, done);
-		uint32_t pushed;
+		uint64_t pfn = qi_ready_read_one(q, form, word, slots, done);
+		uint32_t given = qi_ready_give(q, word, pfn);
 
-		if (qp_unlikely(pfn - ready->first_pfn >= qi_ready_get(&ready->nr_pages) ||
-				(qi_checked(q) && !qi_ready_accept(ready, pfn))))
+		if (qp_unlikely(given == QP_STRANGER))
 			return free_bulk_long(q, form, first_region, n, slots, done);
-		pushed = qi_ready_push(ready, pfn);
-		if (qp_unlikely(pushed >= QP_LEFT))
-			return free_few_left(q, form, n, slots, done, pushed);
+		if (qp_unlikely(given >= QP_LEFT))
+			return free_few_left(q, form, n, slots, done, (uint32_t)pfn, given);
 	}
 	return n;
 }
 
-/* In batches; pfns is room for one. */
+/* Of batches that are not the only one: 0 if something is wrong, or FULL if there is no room. */
+#define FULL SIZE_MAX
+
+static size_t give_more_rest(struct quire *q, size_t n, const void *slots, uint32_t why,
+			     const uint32_t *pfns)
+{
+	(void)slots;
+	if (why == 0)
+		return 0;
+	return push_left(q, (uint32_t)n, pfns, why, true) ? n : FULL;
+}
+
+static size_t give_last_rest(struct quire *q, size_t n, const void *slots, uint32_t why,
+			     const uint32_t *pfns)
+{
+	(void)slots;
+	if (why == 0)
+		return 0;
+	(void)push_left(q, (uint32_t)n, pfns, why, false);
+	return n;
+}
+
+/* In batches. */
 static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, const void *slots)
 {
-	uint32_t pfns[QI_SCRATCH];
 	size_t done = 0;
 
 	while (done < n) {
-		uint32_t some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-		uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), some,
-						       qi_ready_slot(form, slots, done), pfns);
+		size_t some = n - done < QI_SCRATCH ? n - done : QI_SCRATCH;
+		bool many = n - done - some >= QI_UNIT_ITEMS;
+		size_t given = q->vector->give[form](q, some, qi_ready_slot(form, slots, done),
+						     many ? give_more_rest : give_last_rest);
 
 		if (qp_unlikely(given == 0))
 			return free_bulk_long(q, form, first_region, n, slots, done);
 		done += some;
-		if (qp_unlikely(given != some) && !push_left(q, some, pfns, given, n - done))
+		if (qp_unlikely(given == FULL))
 			done = free_runs(q, form, n, slots, done);
 	}
 	return n;
 }
 
-/* One batch. */
-static inline size_t free_batch(struct quire *q, enum qi_form form, size_t n, const void *slots)
-{
-	uint32_t pfns[QI_SCRATCH];
-	uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), (uint32_t)n,
-					       slots, pfns);
+/* By form, what follows when a single batch was not given; more than one; and a few pages. */
+#define DEFINE_FREE(name, form)                                                               \
+	static size_t name##_rest(struct quire *q, size_t n, const void *slots, uint32_t why, \
+				  const uint32_t *pfns)                                       \
+	{                                                                                     \
+		if (why == 0)                                                                 \
+			return free_bulk_long(q, form, first_region, n, slots, 0);            \
+		return give_last_rest(q, n, slots, why, pfns);                                \
+	}                                                                                     \
+                                                                                              \
+	QI_LONG_WAY size_t name##_many(struct quire *q, size_t n, const void *slots)          \
+	{                                                                                     \
+		return free_batches(q, form, n, slots);                                       \
+	}                                                                                     \
+                                                                                              \
+	QI_LONG_WAY size_t name##_few(struct quire *q, size_t n, const void *slots)           \
+	{                                                                                     \
+		return free_few(q, form, qi_ready_give_of(q, form), n, slots);                \
+	}                                                                                     \
+                                                                                              \
+	static inline size_t name(struct quire *q, size_t n, const void *slots)               \
+	{                                                                                     \
+		if (n < QI_FEW)                                                               \
+			return name##_few(q, n, slots);                                       \
+		if (n <= QI_SCRATCH)                                                          \
+			return q->vector->give[form](q, n, slots, name##_rest);               \
+		return name##_many(q, n, slots);                                              \
+	}
 
-	if (qp_likely(given == n))
-		return n;
-	if (given == 0)
-		return free_bulk_long(q, form, first_region, n, slots, 0);
-	(void)push_left(q, (uint32_t)n, pfns, given, 0);
-	return n;
-}
-
-QI_LONG_WAY size_t free_pages(struct quire *q, size_t n, void *const *pages)
-{
-	return free_batches(q, QI_FORM_PAGE, n, pages);
-}
-
-QI_LONG_WAY size_t free_pfns(struct quire *q, size_t n, const uint32_t *pfns)
-{
-	return free_batches(q, QI_FORM_PFN, n, pfns);
-}
-
-QI_LONG_WAY size_t free_offsets(struct quire *q, size_t n, const uint64_t *offsets)
-{
-	return free_batches(q, QI_FORM_OFFSET, n, offsets);
-}
+DEFINE_FREE(free_pages, QI_FORM_PAGE)
+DEFINE_FREE(free_pfns, QI_FORM_PFN)
+DEFINE_FREE(free_offsets, QI_FORM_OFFSET)
 
 size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
-	if (!may_be_ready(q, QI_FORM_PAGE, pages))
+	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PAGE), pages))
 		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PAGE, n, pages);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_PAGE, n, pages);
 	return free_pages(q, n, pages);
 }
 
 size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 {
-	if (!may_be_ready(q, QI_FORM_PFN, pfns))
+	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PFN), pfns))
 		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PFN, n, pfns);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_PFN, n, pfns);
 	return free_pfns(q, n, pfns);
 }
 
 size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
 			      const uint64_t *offsets)
 {
-	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, QI_FORM_OFFSET, offsets))
+	if (qp_unlikely(handle.id != 1) ||
+	    !may_be_ready(q, qi_ready_give_of(q, QI_FORM_OFFSET), offsets))
 		return free_bulk_long(q, QI_FORM_OFFSET, handle, n, offsets, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_OFFSET, n, offsets);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_OFFSET, n, offsets);
 	return free_offsets(q, n, offsets);
 }
 

@@ -48,7 +48,7 @@ static void init_space(struct quire *q, unsigned char *start, const struct qi_pl
 	space->blocks.bits = (void *)(start + layout->block_bits);
 	space->blocks.units = (void *)(start + layout->block_units);
 	space->block_region = (void *)(start + layout->block_region);
-	space->state = (void *)(start + layout->state);
+	space->state = q->states;
 	space->nr_zones = plan->config.max_zones;
 	space->page_shift = plan->config.page_shift;
 	space->max_regions = plan->config.max_regions;
@@ -107,11 +107,11 @@ static void init_ready(struct quire *q)
 	ready->page_shift = q->space.page_shift;
 	ready->pcps = q->front.pcps;
 	ready->state = q->space.state;
-	atomic_store_explicit(&ready->nr_pages, 0, memory_order_relaxed);
-	atomic_store_explicit(&ready->nr_mapped, 0, memory_order_relaxed);
-	atomic_store_explicit(&ready->pfns, qi_ready_way_of(q), memory_order_relaxed);
-	atomic_store_explicit(&ready->pages, QI_WAY_LONG, memory_order_relaxed);
-	atomic_store_explicit(&ready->offsets, QI_WAY_LONG, memory_order_relaxed);
+	atomic_store_explicit(&ready->take_page, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->take_offset, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->give_page, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->give_other, 0, memory_order_relaxed);
+	atomic_store_explicit(&ready->take_pfn, qi_ready_take_word(q), memory_order_relaxed);
 }
 
 static struct quire *init_instance(unsigned char *start, const struct qi_plan *plan)

@@ -48,7 +48,12 @@ struct quire {
 	_Atomic uint64_t nr_failures;
 	_Atomic uint64_t nr_bad_frees;
 	_Atomic uint64_t nr_bad_calls;
+	/* space.state: here, so that single calls need not read where it is */
+	_Alignas(QP_CACHE_LINE) qi_state states[];
 };
+
+_Static_assert(offsetof(struct quire, ready) == 0, "aligned as the instance is");
+_Static_assert(sizeof(struct quire) == offsetof(struct quire, states), "laid out behind it");
 
 static inline bool qi_alive(const struct quire *q)
 {
@@ -60,12 +65,12 @@ static inline bool qi_checked(const struct quire *q)
 	return q->ready.check != QUIRE_CHECK_OFF;
 }
 
-/* The way of allocations whose form is no obstacle. */
-static inline uint8_t qi_ready_way_of(const struct quire *q)
+/* The word of takes whose form is no obstacle. */
+static inline uint64_t qi_ready_take_word(const struct quire *q)
 {
 	if (q->front.ready_take != QI_FRONT_PCP)
-		return QI_WAY_LONG;
-	return qi_checked(q) ? QI_WAY_SHORT : QI_WAY_UNCHECKED;
+		return 0;
+	return qi_ready_make_word(&q->ready, qi_checked(q), q->ready.nr_cpus);
 }
 
 static inline bool qi_has_high(const struct quire *q)

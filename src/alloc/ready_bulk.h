@@ -7,6 +7,7 @@
 #define QI_ALLOC_READY_BULK_H
 
 #include "alloc/array.h"
+#include "alloc/ready_one.h"
 
 enum {
 	QI_FEW = 4, /* pages from which on a batch is faster than single pages */
@@ -45,31 +46,39 @@ static inline void *qi_ready_slot(enum qi_form form, const void *slots, size_t a
 	return (char *)(uintptr_t)slots + at * bytes;
 }
 
-/* One page to a slot, and back: huge for what is no page's. */
-static inline void qi_ready_write_one(const struct quire *q, enum qi_form form, void *slots,
-				      size_t at, uint32_t pfn)
+/* What calls of that form must know. */
+static inline uint64_t qi_ready_take_of(const struct quire *q, enum qi_form form)
 {
-	const struct qi_ready *ready = &q->ready;
-
 	if (form == QI_FORM_PFN)
-		((uint32_t *)slots)[at] = pfn;
-	else if (form == QI_FORM_PAGE)
-		((qi_slot *)slots)[at] = qi_ready_page(ready, pfn);
-	else
-		((qi_slot *)slots)[at] = (uint64_t)(pfn - ready->first_pfn) << ready->page_shift;
+		return qi_ready_word(&q->ready.take_pfn);
+	return qi_ready_word(form == QI_FORM_PAGE ? &q->ready.take_page : &q->ready.take_offset);
 }
 
-static inline uint64_t qi_ready_read_one(const struct quire *q, enum qi_form form,
+static inline uint64_t qi_ready_give_of(const struct quire *q, enum qi_form form)
+{
+	return qi_ready_word(form == QI_FORM_PAGE ? &q->ready.give_page : &q->ready.give_other);
+}
+
+/* One page to a slot, and back: huge for what is no page's. */
+static inline void qi_ready_write_one(const struct quire *q, enum qi_form form, uint64_t word,
+				      void *slots, size_t at, uint64_t pfn)
+{
+	if (form == QI_FORM_PFN)
+		((uint32_t *)slots)[at] = (uint32_t)pfn;
+	else if (form == QI_FORM_PAGE)
+		((qi_slot *)slots)[at] = q->ready.page_0 + qi_word_bytes(word, pfn);
+	else
+		((qi_slot *)slots)[at] = qi_word_bytes(word, pfn - q->ready.first_pfn);
+}
+
+static inline uint64_t qi_ready_read_one(const struct quire *q, enum qi_form form, uint64_t word,
 					 const void *slots, size_t at)
 {
-	const struct qi_ready *ready = &q->ready;
-
 	if (form == QI_FORM_PFN)
 		return ((const uint32_t *)slots)[at];
 	if (form == QI_FORM_PAGE)
-		return qi_ready_rotate(ready, ((const qi_slot *)slots)[at] - ready->addr) +
-		       ready->first_pfn;
-	return qi_ready_rotate(ready, ((const qi_slot *)slots)[at]) + ready->first_pfn;
+		return qi_word_pages(word, ((const qi_slot *)slots)[at] - q->ready.page_0);
+	return qi_word_pages(word, ((const qi_slot *)slots)[at]) + q->ready.first_pfn;
 }
 
 /* A batch of pages to the slots from at on, and held. */

@@ -147,24 +147,26 @@ static int refuse_place(const struct quire *q, enum qi_place place, const struct
 static void make_ready(struct quire *q, const struct qi_region *region)
 {
 	struct qi_ready *ready = &q->ready;
+	uint64_t give = 0;
 
 	if (q->space.max_regions != 1 || q->front.ready_take != QI_FRONT_PCP)
 		return;
-	ready->addr = (uintptr_t)region->addr;
-	ready->page_0 = ready->addr - ((uintptr_t)region->first_pfn << ready->page_shift);
+	ready->page_0 = (uintptr_t)region->addr -
+			((uintptr_t)region->first_pfn << ready->page_shift);
 	ready->first_pfn = region->first_pfn;
 	q->by_address = qi_region_range(&q->space, region);
 	q->by_offset = q->by_address;
 	q->by_offset.start = 0;
-	if (q->front.ready_give == QI_FRONT_PCP && ready->check != QUIRE_CHECK_STRICT)
-		atomic_store_explicit(&ready->nr_pages, region->nr_pages, memory_order_release);
-	atomic_store_explicit(&ready->offsets, qi_ready_way_of(q), memory_order_release);
+	if (q->front.ready_give == QI_FRONT_PCP && ready->check != QUIRE_CHECK_STRICT) {
+		give = qi_ready_make_word(ready, qi_checked(q),
+					  region->first_pfn + region->nr_pages);
+	}
+	atomic_store_explicit(&ready->give_other, give, memory_order_release);
+	atomic_store_explicit(&ready->take_offset, qi_ready_take_word(q), memory_order_release);
 	if (region->addr == NULL)
 		return;
-	if (ready->check == QUIRE_CHECK_ON)
-		atomic_store_explicit(&ready->nr_mapped, qi_ready_get(&ready->nr_pages),
-				      memory_order_release);
-	atomic_store_explicit(&ready->pages, qi_ready_way_of(q), memory_order_release);
+	atomic_store_explicit(&ready->give_page, give, memory_order_release);
+	atomic_store_explicit(&ready->take_page, qi_ready_take_word(q), memory_order_release);
 }
 
 /*

@@ -276,7 +276,7 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
  */
 static void pass_on(struct qi_front *front, struct qi_runs *runs, uint32_t n, const uint32_t *pfns)
 {
-	enum { FEW = 4 };
+	enum { FEW = 8 };
 	struct qi_run found[FEW];
 	uint32_t nr = 0;
 

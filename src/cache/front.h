@@ -107,16 +107,16 @@ static inline bool qi_front_give_one_locked(struct qi_front *front, uint32_t pfn
  */
 static inline uint32_t qi_front_take_one(struct qi_front *front)
 {
-	uint32_t pfn;
+	uint32_t popped = QP_STRANGER;
+	uint64_t pfn = 0;
 
 	if (qp_unlikely(front->ready_take != QI_FRONT_PCP))
 		return qi_front_take_one_locked(front);
-	pfn = QP_STRANGER;
 	if (qp_likely(qp_section_known(qp_process())))
-		pfn = (uint32_t)qp_pop_one(front->pcps, &front->nr_cpus);
-	if (qp_likely(pfn < QP_LEFT))
-		return pfn;
-	qi_front_left(front, pfn);
+		popped = qp_pop_one(front->pcps, front->nr_cpus, &pfn);
+	if (qp_likely(popped < QP_LEFT))
+		return (uint32_t)pfn;
+	qi_front_left(front, popped);
 	return QI_NO_PFN;
 }
 
@@ -128,7 +128,7 @@ static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 		return qi_front_give_one_locked(front, pfn);
 	pushed = QP_STRANGER;
 	if (qp_likely(qp_section_known(qp_process())))
-		pushed = qp_push_one(front->pcps, &front->nr_cpus, pfn);
+		pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
 	if (qp_likely(pushed < QP_LEFT))
 		return true;
 	qi_front_left(front, pushed);

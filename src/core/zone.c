@@ -308,7 +308,11 @@ void qi_zone_give_runs_locked(struct qi_space *space, struct qi_zone *zone, uint
 /* Whether n pfns go on as a run that would be at this one; by vectors. */
 static inline bool goes_on(uint32_t next, bool down, uint32_t n, const uint32_t *pfns)
 {
-	return *pfns == next && (down ? qi_is_run_down(n, pfns) : qi_is_run(n, pfns));
+	uint32_t step = down ? UINT32_MAX : 1;
+
+	if (pfns[0] != next || pfns[n - 1] != next + (n - 1) * step)
+		return false;
+	return down ? qi_is_run_down(n, pfns) : qi_is_run(n, pfns);
 }
 
 /* Whole batches are runs more often than not. */

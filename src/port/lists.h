@@ -57,6 +57,15 @@ _Static_assert(offsetof(struct qp_list, low) == 12, "known to assembly");
 _Static_assert(offsetof(struct qp_list, slots) == 64, "known to assembly");
 
 /*
+ * Numbers of processes are multiples of this, and never 0. A key of a process is its number, with
+ * whatever its user has in the bits below.
+ */
+enum {
+	QP_PROCESS_STEP = 64,
+	QP_KEY_MASK = QP_PROCESS_STEP - 1,
+};
+
+/*
  * What a section returns when it has done nothing. No pfn and no count is as large.
  */
 #define QP_LEFT UINT32_C(0xfffffff0) /* every one of these is at least this */

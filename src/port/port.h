@@ -20,18 +20,19 @@
  *
  * Inline, the first from machine.h, the others from sections.h of the processor (doc/sections.md):
  * restartable sections on the live list of the CPU that the thread runs on, for threads that are
- * known. pcps is the first of *nr_cpus records (lists.h). A result from QP_LEFT on says why nothing
+ * known. pcps is the first of nr_cpus records (lists.h). A result from QP_LEFT on says why nothing
  * was done; the others are what was asked for. Safe in a handler.
  *
- *	qp_section_known(process)	whether this thread may use them, and is of that process
- *	qp_pop_one(pcps, nr_cpus)	a page above the low mark
- *	qp_push_one(pcps, nr_cpus, pfn)	1; else QP_ABORTED, or QP_SHORT for every other reason
+ *	qp_section_known(key)	whether this thread may use them, and is of the process whose key this
+ *					is (lists.h); its number is one
+ *	qp_pop_one(pcps, nr_cpus, &pfn)	1, and a page above the low mark
+ *	qp_push_one(pcps, nr_cpus, pfn)	1. Both: else QP_ABORTED, or QP_SHORT for every other reason
  *	qp_pop_batch(pcps, nr_cpus, to_low, want, pfns)	1 to want (<= QP_BATCH_MAX) pages, above the low
  *					mark or, if not to_low, above none
  *	qp_push_batch(pcps, nr_cpus, n, pfns)	n: all of them
  *
  *	uintptr_t qp_self(void)		this thread, for assertions; 0: not known
- *	uint32_t qp_process(void)	number of this process: changes in a forked child
+ *	uint32_t qp_process(void)	number of this process: QP_PROCESS_STEP more in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
  */
 #ifndef QI_PORT_H

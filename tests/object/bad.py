@@ -230,6 +230,8 @@ X86_BAD = TABLES_BAD + (
     ('store to the area', '%r9d, (%rcx)', '%r9d, (%rdi)', NOT_OURS),
     ('store to the stack', '%r9d, (%rcx)', '%r9d, -8(%rsp)', NOT_OURS),
     ('store to static memory', '%r9d, (%rcx)', '%r9d, .Ldescriptor(%rip)', NOT_OURS),
+    ('store to thread-local memory', '%r9d, (%rcx)', '%r9d, %fs:(%rbx)', NOT_OURS),
+    ('CPU from another area', 'movl 4(%rdi), %ecx', 'movl %fs:4(%rdi), %ecx', NOT_OURS),
     ('store through what a list holds', '%r9d, (%rcx)', '%r9d, (%r9)', NOT_OURS),
     ('store to a second scratch', '%r9d, (%rcx)', '%r9d, (%rbx)', 'scratch is one input'),
     ('store through a number', '%r9d, (%rcx)', '%r9d, (%rdx)', 'as a number and as an address'),

@@ -149,6 +149,12 @@ class State:
     def get(self, name):
         return self.registers.get(name, ('input', name))
 
+    def base(self, memory):
+        value = self.get(memory.base)
+        if not memory.segment:
+            return value
+        return ('input', memory.segment + value[1]) if value[0] == 'input' else NUMBER
+
     def value(self, operand):
         return self.get(operand[1]) if operand[0] == 'reg' else NUMBER
 
@@ -195,7 +201,9 @@ class Walk:
     def __init__(self, rules, section):
         self.rules, self.elf, self.section = rules, rules.elf, section
         self.parse = steps.x86 if self.elf.x86 else steps.arm
-        self.area = None  # the register that holds the address of the thread's area
+        # The register that holds the address of the thread's area; after 'fs:', its distance from
+        # the thread pointer.
+        self.area = None
         self.pcps = None  # the register that lp was found from
         self.narrow = set()  # inputs that are used as numbers
         self.pointers = set()  # inputs that memory is accessed through, but area and pcps
@@ -281,7 +289,7 @@ class Walk:
         store = self.parse(chain[0]) if chain else steps.Step(steps.REFUSED)
         good = store.store and store.store.number == RSEQ_CS and not store.store.index
         if good:
-            self.area = store.store.base
+            self.area = store.store.segment + store.store.base
             good = store.value == ('reg', store.value[1], 8) and self.announced(
                 chain[1:], store.value[1]
             )
@@ -338,7 +346,7 @@ class Walk:
     def load(self, line, step, state):
         """What a load brings, if it may be made."""
         memory = step.load
-        base = state.get(memory.base)
+        base = state.base(memory)
         index = state.get(memory.index) if memory.index else None
         if base == ('input', self.area) and not index:
             self.ask(memory.number == CPU_ID and memory.size == 4, line, 'reads more than cpu_id')
@@ -368,14 +376,14 @@ class Walk:
 
     def scratch(self, line, base, index):
         good = base[0] == 'input' and base[1] not in (self.area, self.pcps, 'rsp', 'sp', 'rip')
-        good = good and index in (None, NUMBER)
+        good = good and ':' not in base[1] and index in (None, NUMBER)
         if self.ask(good, line, 'is neither at lp nor at the scratch'):
             self.pointers.add(base[1])
             self.scratch_accesses += 1
 
     def store(self, line, step, state):
         memory = step.store
-        base = state.get(memory.base)
+        base = state.base(memory)
         if base[0] != 'list':
             self.scratch(line, base, state.get(memory.index) if memory.index else None)
             return

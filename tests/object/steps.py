@@ -10,11 +10,12 @@ REFUSED, NOTHING, SET, COMPARE, JUMP = 'refused', 'nothing', 'set', 'compare', '
 
 
 class Memory:
-    """An operand in memory: [base + index * scale + number], and how many bytes there."""
+    """An operand in memory: [base + index * scale + number], and how many bytes there; segment is
+    'fs:' where that is added to the thread pointer."""
 
-    def __init__(self, base, index=None, scale=1, number=0, size=8):
+    def __init__(self, base, index=None, scale=1, number=0, size=8, segment=''):
         self.base, self.index, self.scale, self.number = base, index, scale, number
-        self.size = size
+        self.size, self.segment = size, segment
 
 
 class Step:
@@ -76,11 +77,11 @@ def x86_register(text):
 
 
 def x86_memory(text):
-    found = re.match(r'(\w+) PTR \[(.*)\]$', text)
+    found = re.match(r'(\w+) PTR (fs:|)\[(.*)\]$', text)
     if not found or found.group(1) not in X86_SIZES:
         return None
-    memory = Memory(None, size=X86_SIZES[found.group(1)])
-    return memory if x86_address(found.group(2), memory) else None
+    memory = Memory(None, size=X86_SIZES[found.group(1)], segment=found.group(2))
+    return memory if x86_address(found.group(3), memory) else None
 
 
 def x86_address(text, memory):

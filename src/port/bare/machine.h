@@ -79,16 +79,16 @@ static inline unsigned int qp_cpu(void)
 }
 
 /* There are no sections. */
-static inline bool qp_section_known(uint32_t process)
+static inline bool qp_section_known(uintptr_t key)
 {
-	(void)process;
+	(void)key;
 	return false;
 }
 
 /* There is one process. */
 static inline uint32_t qp_process(void)
 {
-	return 1;
+	return QP_PROCESS_STEP;
 }
 
 static inline bool qp_in_handler(void)

@@ -6,14 +6,15 @@
 #define QP_SECTIONS_WRITTEN false
 #define QP_SIGNATURE 0u
 
-static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
+static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
 {
+	(void)popped;
 	(void)pcps;
 	(void)nr_cpus;
 	return QP_NO_CPU;
 }
 
-static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, uintptr_t pfn)
+static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
 {
 	(void)pcps;
 	(void)nr_cpus;

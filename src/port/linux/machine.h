@@ -75,10 +75,14 @@ static inline void qp_unlock(struct qp_lock *lock)
 /*
  * The area that the C library registered with the kernel (glibc 2.35 on): its second word is
  * cpu_id, kept up to date by the kernel. Offset 0 with size 0: none, and qp_cpu_ask() is used.
+ *
+ * A processor takes a load for one of what was just stored if the lowest 12 bits of both addresses
+ * are the same, and holds it up. Single calls read the offset first of all, and store headers of
+ * lists, which are aligned to cache lines: so the offset is never aligned as much.
  */
 struct qp_rseq_area {
+	_Alignas(2 * sizeof(ptrdiff_t)) bool registered;
 	ptrdiff_t offset; /* of the area from the thread pointer */
-	bool registered;
 };
 
 extern QP_HIDDEN struct qp_rseq_area qp_rseq_area;
@@ -94,17 +98,18 @@ static inline unsigned int qp_cpu(void)
 }
 
 /*
- * This thread's own thread pointer plus the number of its process, once it is known that the kernel
- * watches its area; else 0, or somebody else's in a thread that was given a copy of thread-local
- * memory, or its parent's in a forked child. One comparison says that sections may be used, and
- * that an instance of that process is alive.
+ * This thread's own thread pointer plus the last key of its process (lists.h), once it is known
+ * that the kernel watches its area; else 0, or somebody else's in a thread that was given a copy of
+ * thread-local memory, or its parent's in a forked child. One comparison says that sections may be
+ * used, and that an instance of that process is alive: thread pointers are further apart than the
+ * keys of a process.
  */
 extern QP_HIDDEN _Thread_local uintptr_t qp_section_thread
 	__attribute__((tls_model("initial-exec")));
 
-static inline bool qp_section_known(uint32_t process)
+static inline bool qp_section_known(uintptr_t key)
 {
-	return qp_section_thread == (uintptr_t)__builtin_thread_pointer() + process;
+	return qp_section_thread - (uintptr_t)__builtin_thread_pointer() - key <= QP_KEY_MASK;
 }
 
 /* The area that sections of this thread use, if it is known. */
@@ -117,7 +122,7 @@ void qp_sections_after_fork(void);
 /* Make this thread known without asking the kernel. */
 void qp_section_assume(void);
 
-/* Counts forks on the way from the first process to this one. Written in a forked child only. */
+/* Grows with each fork on the way from the first process to this one. Written in a forked child only. */
 extern QP_HIDDEN _Atomic uint32_t qp_process_number;
 
 static inline uint32_t qp_process(void)

@@ -67,7 +67,7 @@ static bool area_is_registered(char *area)
 
 void qp_section_assume(void)
 {
-	qp_section_thread = (uintptr_t)__builtin_thread_pointer() + qp_process();
+	qp_section_thread = (uintptr_t)__builtin_thread_pointer() + (qp_process() | QP_KEY_MASK);
 }
 
 bool qp_section_enter(void)

@@ -96,7 +96,7 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"b.ne 82b\n" \
 	"83:\n\t"
 
-static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
+static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
 {
 	char *area = qp_section_area();
 	uintptr_t lp, h, i, at, pfn;
@@ -114,12 +114,13 @@ static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
 		"stlr %[h], [%[lp]]\n"
 		QP_SECTION_END("pfn")
 		: [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [at] "=&r"(at)
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(*nr_cpus)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
 		: "memory", "cc");
-	return pfn;
+	*popped = pfn;
+	return pfn < QP_LEFT ? 1 : (uint32_t)pfn;
 }
 
-static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, uintptr_t pfn)
+static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
 {
 	char *area = qp_section_area();
 	uintptr_t lp, h, i, at;
@@ -138,7 +139,7 @@ static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, ui
 		"stlr %[h], [%[lp]]\n"
 		QP_SECTION_END("i")
 		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [at] "=&r"(at)
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(*nr_cpus), [pfn] "r"(pfn)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [pfn] "r"(pfn)
 		: "memory", "cc");
 	return (uint32_t)i;
 }

@@ -93,65 +93,76 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_DIVERTED == 0xfffffff2 && QP_NO_CPU 
 	"movq (%[lp]), %[h]\n\t" \
 	"movzwl %w[h], %k[i]\n\t"
 
-static inline uint64_t qp_pop_one(const void *pcps, const uint32_t *nr_cpus)
+/* One page. Labels of the caller are the exits, and pfn is not used behind any of them. */
+#define QP_ONE_BEGIN \
+	QP_DESCRIPTOR \
+	"leaq 3b(%%rip), %[lp]\n\t" \
+	"movq %[lp], %%fs:8(%[area])\n" \
+	"1:\n\t" \
+	QP_POINT(1) \
+	"movl %%fs:4(%[area]), %k[i]\n\t" \
+	"cmpl %[nr_cpus], %k[i]\n\t" \
+	"jae %l[left]\n\t" \
+	"shlq $8, %[i]\n\t" \
+	"movq (%[pcps], %[i]), %[lp]\n\t" \
+	"testb $3, %b[lp]\n\t" \
+	"jnz %l[left]\n\t" \
+	QP_POINT(2) \
+	"movq (%[lp]), %[h]\n\t" \
+	"movzwl %w[h], %k[i]\n\t"
+
+#define QP_ONE_END \
+	"2:\n\t" \
+	QP_EXIT_POINT("%l[left]") \
+	QP_SIGNED_TARGET \
+	"4:\n\t" \
+	"jmp %l[aborted]\n\t" \
+	".popsection\n\t"
+
+static inline uint32_t qp_pop_one(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
 {
-	char *area = qp_section_area();
 	uintptr_t lp, h, i, pfn;
 
-	__asm__ volatile(
-		QP_SECTION_BEGIN
-		QP_FIND_LIST
+	__asm__ volatile goto(
+		QP_ONE_BEGIN
 		"cmpl 12(%[lp]), %k[i]\n\t"
-		"jbe 7f\n\t"
+		"jbe %l[left]\n\t"
 		QP_POINT(3)
 		"movl 60(%[lp], %[i], 4), %k[pfn]\n\t"
 		"addq $0x1ffff, %[h]\n\t"
 		QP_POINT(4)
 		"movq %[h], (%[lp])\n"
-		QP_SECTION_END("pfn")
+		QP_ONE_END
 		: [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus)
-		: "memory", "cc" QP_POINT_CLOBBER);
-	return pfn;
+		: [area] "r"(qp_rseq_area.offset), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
+		: "memory", "cc" QP_POINT_CLOBBER
+		: left, aborted);
+	*popped = pfn;
+	return 1;
+left:
+	return QP_SHORT;
+aborted:
+	return QP_ABORTED;
 }
 
-/* Nothing comes out but where it goes on, so the exits are the labels themselves. */
-static inline uint32_t qp_push_one(const void *pcps, const uint32_t *nr_cpus, uintptr_t pfn)
+static inline uint32_t qp_push_one(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
 {
-	char *area = qp_section_area();
+	uintptr_t lp, h, i;
 
-	__asm__ goto(
-		QP_DESCRIPTOR
-		"leaq 3b(%%rip), %%r8\n\t"
-		"movq %%r8, 8(%[area])\n"
-		"1:\n\t"
-		QP_POINT(1)
-		"movl 4(%[area]), %%r9d\n\t"
-		"cmpl %[nr_cpus], %%r9d\n\t"
-		"jae %l[left]\n\t"
-		"shlq $8, %%r9\n\t"
-		"movq (%[pcps], %%r9), %%r8\n\t"
-		"testb $3, %%r8b\n\t"
-		"jnz %l[left]\n\t"
-		QP_POINT(2)
-		"movq (%%r8), %%r10\n\t"
-		"movzwl %%r10w, %%r9d\n\t"
-		"cmpl 8(%%r8), %%r9d\n\t"
+	__asm__ volatile goto(
+		QP_ONE_BEGIN
+		"cmpl 8(%[lp]), %k[i]\n\t"
 		"jae %l[left]\n\t"
 		QP_POINT(3)
-		"movl %k[pfn], 64(%%r8, %%r9, 4)\n\t"
-		"addq $0x20001, %%r10\n\t"
+		"movl %k[pfn], 64(%[lp], %[i], 4)\n\t"
+		"addq $0x20001, %[h]\n\t"
 		QP_POINT(4)
-		"movq %%r10, (%%r8)\n"
-		"2:\n\t"
-		QP_EXIT_POINT("%l[left]")
-		QP_SIGNED_TARGET
-		"4:\n\t"
-		"jmp %l[aborted]\n\t"
-		".popsection\n\t"
-		:
-		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus), [pfn] "r"(pfn)
-		: "memory", "cc", "r8", "r9", "r10" QP_POINT_CLOBBER
+		"movq %[h], (%[lp])\n"
+		QP_ONE_END
+		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i)
+		: [area] "r"(qp_rseq_area.offset), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus),
+		  [pfn] "r"(pfn)
+		: "memory", "cc" QP_POINT_CLOBBER
 		: left, aborted);
 	return 1;
 left:
