@@ -351,89 +351,93 @@ QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why,
 	return got;
 }
 
-/* In batches, from the batch after `done` pages on, or behind it, if why says how that was left. */
+/* How the first batch was left; or what it has got. */
+static size_t take_rest(struct quire *q, size_t n, void *slots, uint32_t why)
+{
+	(void)q;
+	(void)n;
+	(void)slots;
+	return why;
+}
+
+static inline size_t take_batch(struct quire *q, enum qi_form form, size_t n, void *slots,
+				size_t done)
+{
+	return q->vector->take[form](q, batch_of(n - done), qi_ready_slot(form, slots, done),
+				     take_rest);
+}
+
+/* In batches, of which the first has been tried: how it was left, or what it has got. */
 static inline size_t alloc_batches(struct quire *q, enum qi_form form, size_t n, void *slots,
-				   uint32_t got)
+				   size_t got)
 {
 	size_t done = 0;
 
 	for (;;) {
-		uint32_t want = batch_of(n - done);
-
 		if (qp_unlikely(got >= QP_LEFT))
-			got = take_left(q, form, got, want, slots, done);
+			got = take_left(q, form, (uint32_t)got, batch_of(n - done), slots, done);
 		if (qp_unlikely(got == 0))
 			break;
 		done += got;
 		if (done == n)
 			return n;
-		want = batch_of(n - done);
-		got = q->vector->take[form](&q->ready, qi_ready_range(q, form), want,
-					    qi_ready_slot(form, slots, done));
+		got = take_batch(q, form, n, slots, done);
 	}
 	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
 }
 
-QI_LONG_WAY size_t alloc_pages(struct quire *q, size_t n, void **pages, uint32_t got)
-{
-	return alloc_batches(q, QI_FORM_PAGE, n, pages, got);
-}
+/* By form, what follows when a single batch was not taken whole; more than one; and a few pages. */
+#define DEFINE_ALLOC(name, form)                                                           \
+	static size_t name##_rest(struct quire *q, size_t n, void *slots, uint32_t why)    \
+	{                                                                                  \
+		return alloc_batches(q, form, n, slots, why);                              \
+	}                                                                                  \
+                                                                                           \
+	QI_LONG_WAY size_t name##_many(struct quire *q, size_t n, void *slots)             \
+	{                                                                                  \
+		return alloc_batches(q, form, n, slots, take_batch(q, form, n, slots, 0)); \
+	}                                                                                  \
+                                                                                           \
+	QI_LONG_WAY size_t name##_few(struct quire *q, size_t n, void *slots)              \
+	{                                                                                  \
+		return alloc_few(q, form, qi_ready_take_of(q, form), n, slots);            \
+	}                                                                                  \
+                                                                                           \
+	static inline size_t name(struct quire *q, size_t n, void *slots)                  \
+	{                                                                                  \
+		if (n < QI_FEW)                                                            \
+			return name##_few(q, n, slots);                                    \
+		if (n <= QI_SCRATCH)                                                       \
+			return q->vector->take[form](q, n, slots, name##_rest);            \
+		return name##_many(q, n, slots);                                           \
+	}
 
-QI_LONG_WAY size_t alloc_pfns(struct quire *q, size_t n, uint32_t *pfns, uint32_t got)
-{
-	return alloc_batches(q, QI_FORM_PFN, n, pfns, got);
-}
-
-QI_LONG_WAY size_t alloc_offsets(struct quire *q, size_t n, uint64_t *offsets, uint32_t got)
-{
-	return alloc_batches(q, QI_FORM_OFFSET, n, offsets, got);
-}
-
-/* The first batch, which most often is all. */
-static inline uint32_t first_batch(struct quire *q, enum qi_form form, size_t n, void *slots)
-{
-	return q->vector->take[form](&q->ready, qi_ready_range(q, form), batch_of(n), slots);
-}
+DEFINE_ALLOC(alloc_pages, QI_FORM_PAGE)
+DEFINE_ALLOC(alloc_pfns, QI_FORM_PFN)
+DEFINE_ALLOC(alloc_offsets, QI_FORM_OFFSET)
 
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
-	uint64_t word = qi_ready_take_of(q, QI_FORM_PAGE);
-	uint32_t got;
-
-	if (!may_be_ready(word, gfp, order, pages))
+	if (!may_be_ready(qi_ready_take_of(q, QI_FORM_PAGE), gfp, order, pages))
 		return alloc_bulk_long(q, QI_FORM_PAGE, first_region, gfp, order, n, pages, 0);
-	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_PAGE, word, n, pages);
-	got = first_batch(q, QI_FORM_PAGE, n, pages);
-	return qp_likely(got == n) ? n : alloc_pages(q, n, pages, got);
+	return alloc_pages(q, n, pages);
 }
 
 size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, size_t n,
 			    uint32_t *pfns)
 {
-	uint64_t word = qi_ready_take_of(q, QI_FORM_PFN);
-	uint32_t got;
-
-	if (!may_be_ready(word, gfp, order, pfns))
+	if (!may_be_ready(qi_ready_take_of(q, QI_FORM_PFN), gfp, order, pfns))
 		return alloc_bulk_long(q, QI_FORM_PFN, first_region, gfp, order, n, pfns, 0);
-	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_PFN, word, n, pfns);
-	got = first_batch(q, QI_FORM_PFN, n, pfns);
-	return qp_likely(got == n) ? n : alloc_pfns(q, n, pfns, got);
+	return alloc_pfns(q, n, pfns);
 }
 
 size_t quire_alloc_bulk_offset(struct quire *q, struct quire_region handle, quire_gfp gfp,
 			       unsigned int order, size_t n, uint64_t *offsets)
 {
-	uint64_t word = qi_ready_take_of(q, QI_FORM_OFFSET);
-	uint32_t got;
-
-	if (qp_unlikely(handle.id != 1) || !may_be_ready(word, gfp, order, offsets))
+	if (qp_unlikely(handle.id != 1) ||
+	    !may_be_ready(qi_ready_take_of(q, QI_FORM_OFFSET), gfp, order, offsets))
 		return alloc_bulk_long(q, QI_FORM_OFFSET, handle, gfp, order, n, offsets, 0);
-	if (n < QI_FEW)
-		return alloc_few(q, QI_FORM_OFFSET, word, n, offsets);
-	got = first_batch(q, QI_FORM_OFFSET, n, offsets);
-	return qp_likely(got == n) ? n : alloc_offsets(q, n, offsets, got);
+	return alloc_offsets(q, n, offsets);
 }
 
 /* ---- Holes ----------------------------------------------------------------------------------- */

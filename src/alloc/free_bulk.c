@@ -98,10 +98,8 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
  * depot, if not many more are to come. false: the list was full, and there are many.
  */
 QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why,
-			   size_t to_come)
+			   bool many)
 {
-	bool many = to_come >= QI_UNIT_ITEMS;
-
 	if (why == QP_SHORT && n == q->front.depot->batch && !many &&
 	    qi_depot_put(q->front.depot, pfns))
 		return true;
@@ -275,93 +273,101 @@ static inline size_t free_few(struct quire *q, enum qi_form form, uint64_t word,
 	return n;
 }
 
+/* Of batches that are not the only one: 0 if something is wrong, or FULL if there is no room. */
+#define FULL SIZE_MAX
+
+static size_t give_more_rest(struct quire *q, size_t n, const void *slots, uint32_t why,
+			     const uint32_t *pfns)
+{
+	(void)slots;
+	if (why == 0)
+		return 0;
+	return push_left(q, (uint32_t)n, pfns, why, true) ? n : FULL;
+}
+
+static size_t give_last_rest(struct quire *q, size_t n, const void *slots, uint32_t why,
+			     const uint32_t *pfns)
+{
+	(void)slots;
+	if (why == 0)
+		return 0;
+	(void)push_left(q, (uint32_t)n, pfns, why, false);
+	return n;
+}
+
 /* In batches. */
 static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, const void *slots)
 {
-	uint32_t pfns[QI_SCRATCH];
 	size_t done = 0;
 
 	while (done < n) {
-		uint32_t some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
-		uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), some,
-						       qi_ready_slot(form, slots, done), pfns);
+		size_t some = n - done < QI_SCRATCH ? n - done : QI_SCRATCH;
+		bool many = n - done - some >= QI_UNIT_ITEMS;
+		size_t given = q->vector->give[form](q, some, qi_ready_slot(form, slots, done),
+						     many ? give_more_rest : give_last_rest);
 
 		if (qp_unlikely(given == 0))
 			return free_bulk_long(q, form, first_region, n, slots, done);
 		done += some;
-		if (qp_unlikely(given != some) && !push_left(q, some, pfns, given, n - done))
+		if (qp_unlikely(given == FULL))
 			done = free_runs(q, form, n, slots, done);
 	}
 	return n;
 }
 
-/* One batch. */
-static inline size_t free_batch(struct quire *q, enum qi_form form, size_t n, const void *slots)
-{
-	uint32_t pfns[QI_SCRATCH];
-	uint32_t given = q->vector->give[form](&q->ready, qi_ready_range(q, form), (uint32_t)n,
-					       slots, pfns);
+/* By form, what follows when a single batch was not given; more than one; and a few pages. */
+#define DEFINE_FREE(name, form)                                                               \
+	static size_t name##_rest(struct quire *q, size_t n, const void *slots, uint32_t why, \
+				  const uint32_t *pfns)                                       \
+	{                                                                                     \
+		if (why == 0)                                                                 \
+			return free_bulk_long(q, form, first_region, n, slots, 0);            \
+		return give_last_rest(q, n, slots, why, pfns);                                \
+	}                                                                                     \
+                                                                                              \
+	QI_LONG_WAY size_t name##_many(struct quire *q, size_t n, const void *slots)          \
+	{                                                                                     \
+		return free_batches(q, form, n, slots);                                       \
+	}                                                                                     \
+                                                                                              \
+	QI_LONG_WAY size_t name##_few(struct quire *q, size_t n, const void *slots)           \
+	{                                                                                     \
+		return free_few(q, form, qi_ready_give_of(q, form), n, slots);                \
+	}                                                                                     \
+                                                                                              \
+	static inline size_t name(struct quire *q, size_t n, const void *slots)               \
+	{                                                                                     \
+		if (n < QI_FEW)                                                               \
+			return name##_few(q, n, slots);                                       \
+		if (n <= QI_SCRATCH)                                                          \
+			return q->vector->give[form](q, n, slots, name##_rest);               \
+		return name##_many(q, n, slots);                                              \
+	}
 
-	if (qp_likely(given == n))
-		return n;
-	if (given == 0)
-		return free_bulk_long(q, form, first_region, n, slots, 0);
-	(void)push_left(q, (uint32_t)n, pfns, given, 0);
-	return n;
-}
-
-QI_LONG_WAY size_t free_pages(struct quire *q, size_t n, void *const *pages)
-{
-	return free_batches(q, QI_FORM_PAGE, n, pages);
-}
-
-QI_LONG_WAY size_t free_pfns(struct quire *q, size_t n, const uint32_t *pfns)
-{
-	return free_batches(q, QI_FORM_PFN, n, pfns);
-}
-
-QI_LONG_WAY size_t free_offsets(struct quire *q, size_t n, const uint64_t *offsets)
-{
-	return free_batches(q, QI_FORM_OFFSET, n, offsets);
-}
+DEFINE_FREE(free_pages, QI_FORM_PAGE)
+DEFINE_FREE(free_pfns, QI_FORM_PFN)
+DEFINE_FREE(free_offsets, QI_FORM_OFFSET)
 
 size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
-	uint64_t word = qi_ready_give_of(q, QI_FORM_PAGE);
-
-	if (!may_be_ready(q, word, pages))
+	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PAGE), pages))
 		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PAGE, word, n, pages);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_PAGE, n, pages);
 	return free_pages(q, n, pages);
 }
 
 size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 {
-	uint64_t word = qi_ready_give_of(q, QI_FORM_PFN);
-
-	if (!may_be_ready(q, word, pfns))
+	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PFN), pfns))
 		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_PFN, word, n, pfns);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_PFN, n, pfns);
 	return free_pfns(q, n, pfns);
 }
 
 size_t quire_free_bulk_offset(struct quire *q, struct quire_region handle, size_t n,
 			      const uint64_t *offsets)
 {
-	uint64_t word = qi_ready_give_of(q, QI_FORM_OFFSET);
-
-	if (qp_unlikely(handle.id != 1) || !may_be_ready(q, word, offsets))
+	if (qp_unlikely(handle.id != 1) ||
+	    !may_be_ready(q, qi_ready_give_of(q, QI_FORM_OFFSET), offsets))
 		return free_bulk_long(q, QI_FORM_OFFSET, handle, n, offsets, 0);
-	if (n < QI_FEW)
-		return free_few(q, QI_FORM_OFFSET, word, n, offsets);
-	if (n <= QI_SCRATCH)
-		return free_batch(q, QI_FORM_OFFSET, n, offsets);
 	return free_offsets(q, n, offsets);
 }
 

@@ -28,6 +28,19 @@ struct qi_range {
 	uint64_t inside; /* bits of an address that must be 0 */
 };
 
+struct quire;
+
+/*
+ * What follows when a batch was not taken or given whole; its answer is the caller's.
+ *
+ * take: why is a code, and nothing has been done, or the number of pages that were taken. give: why
+ * is 0, and nothing has been done, as some slots are no page's or pages are not held; or it is a
+ * code, and the pages are free by state and lie in pfns.
+ */
+typedef size_t qi_take_rest(struct quire *q, size_t n, void *slots, uint32_t why);
+typedef size_t qi_give_rest(struct quire *q, size_t n, const void *slots, uint32_t why,
+			    const uint32_t *pfns);
+
 struct qi_vector {
 	/* n pages of the range to slots. */
 	void (*to_slots)(const struct qi_range *range, uint32_t n, const uint32_t *pfns,
@@ -47,19 +60,13 @@ struct qi_vector {
 	/* n pages from pfn on are held, and become free; false: some are not, and nothing was done. */
 	bool (*release_run)(qi_state *state, uint32_t pfn, uint32_t n);
 	/*
-	 * By form, for threads that are known, n <= QI_SCRATCH: pages of this CPU's list, held, to
-	 * slots; how many, or a code, and nothing has been done.
+	 * By form, for threads that are known, 1 <= n <= QI_SCRATCH: pages of this CPU's list, held,
+	 * to slots; and the pages in slots, which are held, to the list. n, or what rest answers.
 	 */
-	uint32_t (*take[QI_FORM_OFFSET + 1])(const struct qi_ready *ready,
-					     const struct qi_range *range, uint32_t n, void *slots);
-	/*
-	 * The pages in n slots, held, to this CPU's list: n. 0: some are no pages or not held, and
-	 * nothing has been done. A code: they are free by state, lie in pfns, and the list has not
-	 * taken them.
-	 */
-	uint32_t (*give[QI_FORM_OFFSET + 1])(const struct qi_ready *ready,
-					     const struct qi_range *range, uint32_t n,
-					     const void *slots, uint32_t *pfns);
+	size_t (*take[QI_FORM_OFFSET + 1])(struct quire *q, size_t n, void *slots,
+					   qi_take_rest *rest);
+	size_t (*give[QI_FORM_OFFSET + 1])(struct quire *q, size_t n, const void *slots,
+					   qi_give_rest *rest);
 };
 
 /* The widest that this machine has: vectors_wide.c, vectors_one.c. */

@@ -11,7 +11,7 @@
 #ifndef QI_ALLOC_VECTOR_EACH_H
 #define QI_ALLOC_VECTOR_EACH_H
 
-#include "alloc/vector.h"
+#include "alloc/ready_bulk.h"
 
 #define INLINED static inline __attribute__((always_inline))
 #define WHOLE static __attribute__((no_sanitize("thread")))
@@ -222,17 +222,15 @@ WHOLE bool release_long_run(qi_state *state, uint32_t pfn, uint32_t n)
 /*
  * The table, for the file's own take() and give(), whose forms are constants.
  */
-#define QI_DEFINE_BATCHES(name, form)                                                          \
-	WHOLE uint32_t take_##name(const struct qi_ready *ready, const struct qi_range *range, \
-				   uint32_t n, void *slots)                                    \
-	{                                                                                      \
-		return take(form, ready, range, n, slots);                                     \
-	}                                                                                      \
-                                                                                               \
-	WHOLE uint32_t give_##name(const struct qi_ready *ready, const struct qi_range *range, \
-				   uint32_t n, const void *slots, uint32_t *pfns)              \
-	{                                                                                      \
-		return give(form, ready, range, n, slots, pfns);                               \
+#define QI_DEFINE_BATCHES(name, form)                                                              \
+	WHOLE size_t take_##name(struct quire *q, size_t n, void *slots, qi_take_rest *rest)       \
+	{                                                                                          \
+		return take(form, q, n, slots, rest);                                              \
+	}                                                                                          \
+                                                                                                   \
+	WHOLE size_t give_##name(struct quire *q, size_t n, const void *slots, qi_give_rest *rest) \
+	{                                                                                          \
+		return give(form, q, n, slots, rest);                                              \
 	}
 
 #define QI_DEFINE_VECTOR                                         \

@@ -249,28 +249,40 @@ INLINED bool read_eights(enum qi_form form, const struct qi_range *range, uint32
 
 /* ---- Batches -------------------------------------------------------------------------------- */
 
-INLINED uint32_t take_eights(enum qi_form form, const struct qi_ready *ready,
-			     const struct qi_range *range, uint32_t nr, uint32_t n, void *slots)
+INLINED size_t take_eights(enum qi_form form, struct quire *q, uint32_t nr, uint32_t n, void *slots,
+			   qi_take_rest *rest)
 {
+	const struct qi_ready *ready = &q->ready;
 	qp_eight v[QP_EIGHT];
 	uint32_t popped = pop_eights(ready, nr, n, v);
 
 	if (qp_unlikely(popped >= QP_LEFT))
-		return popped;
+		return rest(q, n, slots, popped);
 	if (ready->check != QUIRE_CHECK_OFF)
 		hold_eights(ready->state, nr, n, v);
 	/* Twice, as all eights are full most of the time, and then nobody needs to ask each. */
 	if (qp_likely(n == QP_EIGHT * nr))
-		write_eights(form, range, nr, QP_EIGHT * nr, v, slots);
+		write_eights(form, qi_ready_range(q, form), nr, QP_EIGHT * nr, v, slots);
 	else
-		write_eights(form, range, nr, n, v, slots);
+		write_eights(form, qi_ready_range(q, form), nr, n, v, slots);
 	return n;
 }
 
-INLINED uint32_t give_eights(enum qi_form form, const struct qi_ready *ready,
-			     const struct qi_range *range, uint32_t nr, uint32_t n,
-			     const void *slots, uint32_t *pfns)
+/* The list has not taken them. */
+INLINED size_t give_spilled(struct quire *q, uint32_t nr, uint32_t n, const qp_eight *v,
+			    const void *slots, uint32_t why, qi_give_rest *rest)
 {
+	uint32_t pfns[BATCH];
+
+	spill(nr, v, pfns);
+	return rest(q, n, slots, why, pfns);
+}
+
+INLINED size_t give_eights(enum qi_form form, struct quire *q, uint32_t nr, uint32_t n,
+			   const void *slots, qi_give_rest *rest)
+{
+	const struct qi_ready *ready = &q->ready;
+	const struct qi_range *range = qi_ready_range(q, form);
 	qp_eight v[QP_EIGHT];
 	uint32_t pushed;
 	bool good;
@@ -280,38 +292,36 @@ INLINED uint32_t give_eights(enum qi_form form, const struct qi_ready *ready,
 	else
 		good = read_eights(form, range, nr, n, slots, v);
 	if (qp_unlikely(!good))
-		return 0;
+		return rest(q, n, slots, 0, NULL);
 	if (ready->check != QUIRE_CHECK_OFF && qp_unlikely(!release_eights(ready->state, nr, n, v)))
-		return 0;
+		return rest(q, n, slots, 0, NULL);
 	pushed = push_eights(ready, nr, n, v);
 	if (qp_likely(pushed < QP_LEFT))
 		return n;
-	spill(nr, v, pfns);
-	return pushed;
+	return give_spilled(q, nr, n, v, slots, pushed, rest);
 }
 
-INLINED uint32_t take(enum qi_form form, const struct qi_ready *ready, const struct qi_range *range,
-		      uint32_t n, void *slots)
+INLINED size_t take(enum qi_form form, struct quire *q, size_t n, void *slots, qi_take_rest *rest)
 {
 	if (n <= QP_EIGHT)
-		return take_eights(form, ready, range, 1, n, slots);
+		return take_eights(form, q, 1, (uint32_t)n, slots, rest);
 	if (n <= 2 * QP_EIGHT)
-		return take_eights(form, ready, range, 2, n, slots);
+		return take_eights(form, q, 2, (uint32_t)n, slots, rest);
 	if (n <= 4 * QP_EIGHT)
-		return take_eights(form, ready, range, 4, n, slots);
-	return take_eights(form, ready, range, 8, n, slots);
+		return take_eights(form, q, 4, (uint32_t)n, slots, rest);
+	return take_eights(form, q, 8, (uint32_t)n, slots, rest);
 }
 
-INLINED uint32_t give(enum qi_form form, const struct qi_ready *ready, const struct qi_range *range,
-		      uint32_t n, const void *slots, uint32_t *pfns)
+INLINED size_t give(enum qi_form form, struct quire *q, size_t n, const void *slots,
+		    qi_give_rest *rest)
 {
 	if (n <= QP_EIGHT)
-		return give_eights(form, ready, range, 1, n, slots, pfns);
+		return give_eights(form, q, 1, (uint32_t)n, slots, rest);
 	if (n <= 2 * QP_EIGHT)
-		return give_eights(form, ready, range, 2, n, slots, pfns);
+		return give_eights(form, q, 2, (uint32_t)n, slots, rest);
 	if (n <= 4 * QP_EIGHT)
-		return give_eights(form, ready, range, 4, n, slots, pfns);
-	return give_eights(form, ready, range, 8, n, slots, pfns);
+		return give_eights(form, q, 4, (uint32_t)n, slots, rest);
+	return give_eights(form, q, 8, (uint32_t)n, slots, rest);
 }
 
 QI_DEFINE_VECTOR

@@ -78,22 +78,29 @@ void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages)
 	qi_count_shared(&pcp->nr_refill_pages, nr_pages);
 }
 
-void qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
+/* The hint goes on to grow beyond the most that is moved, to tell how often that was. */
+bool qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
 	uint32_t most = QI_MOST_OVERFLOW * adapt->batch;
-	uint32_t amount = 2 * get(&pcp->overflow);
+	uint32_t hint = get(&pcp->overflow);
 
 	if (turned(pcp, QI_TURN_OVERFLOW)) {
 		double_high(qi_pcp_live(pcp));
-		amount = adapt->batch;
-	} else if (amount > most) {
+		hint = adapt->batch;
+	} else if (hint < most) {
+		hint *= 2;
+	} else {
 		decay_high(qi_pcp_live(pcp), adapt->base);
-		amount = most;
+		hint += hint < 2 * most ? adapt->batch : 0;
 	}
-	set(&pcp->overflow, amount > adapt->batch ? amount : adapt->batch);
+	set(&pcp->overflow, hint > adapt->batch ? hint : adapt->batch);
+	return hint >= 2 * most;
 }
 
-uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp)
+uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	return get(&pcp->overflow);
+	uint32_t most = QI_MOST_OVERFLOW * adapt->batch;
+	uint32_t hint = get(&pcp->overflow);
+
+	return hint < most ? hint : most;
 }

@@ -76,6 +76,21 @@ static bool may_pass_locked(struct qi_depot_end *end, const struct qi_depot_end 
 	return nr - seen(&end->other_nr) != distance;
 }
 
+/* The next batch's slots were last the other CPU's: ask for them before they are needed. */
+static inline void ask_for_next_locked(const struct qi_depot *depot, const struct qi_depot_end *end,
+				       int write)
+{
+	const char *slots = (const char *)&depot->slots[end->slot * depot->batch];
+	size_t bytes = depot->batch * sizeof(*depot->slots);
+
+	for (size_t i = 0; i < bytes; i += QP_CACHE_LINE) {
+		if (write)
+			__builtin_prefetch(slots + i, 1);
+		else
+			__builtin_prefetch(slots + i, 0);
+	}
+}
+
 bool qi_depot_put(struct qi_depot *depot, const uint32_t *pfns)
 {
 	struct qi_depot_end *end = &depot->put;
@@ -87,6 +102,7 @@ bool qi_depot_put(struct qi_depot *depot, const uint32_t *pfns)
 	if (room) {
 		qi_copy_slots(&depot->slots[end->slot * depot->batch], pfns, depot->batch);
 		pass_locked(depot, end);
+		ask_for_next_locked(depot, end, 1);
 	}
 	qp_unlock(&end->lock);
 	return room;
@@ -103,6 +119,7 @@ uint32_t qi_depot_get(struct qi_depot *depot, bool may_wait, uint32_t *pfns)
 	if (some) {
 		qi_copy_slots(pfns, &depot->slots[end->slot * depot->batch], depot->batch);
 		pass_locked(depot, end);
+		ask_for_next_locked(depot, end, 0);
 	}
 	qp_unlock(&end->lock);
 	return some ? depot->batch : 0;

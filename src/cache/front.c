@@ -276,15 +276,18 @@ uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uin
 
 /*
  * A batch that comes out of the list. A few runs go to the zone, with those of other batches, which
- * costs less than a visit of the depot for each; scattered pages to the depot, if it has room, as
- * the zone would have to sort them.
+ * costs less than a visit of the depot for each; scattered pages, and whatever is to feed other CPUs,
+ * to the depot, if it has room: the zone would have to sort them, and its lock is everybody's.
  */
-static void pass_on(struct qi_front *front, struct qi_runs *runs, uint32_t n, const uint32_t *pfns)
+static void pass_on(struct qi_front *front, struct qi_runs *runs, bool feeds, uint32_t n,
+		    const uint32_t *pfns)
 {
 	enum { FEW = 8 };
 	struct qi_run found[FEW];
 	uint32_t nr = 0;
 
+	if (feeds && n == front->depot->batch && qi_depot_put(front->depot, pfns))
+		return;
 	for (uint32_t i = 0; i < n; i += found[nr++].n) {
 		if (nr == FEW) {
 			spill(front, n, pfns);
@@ -300,12 +303,12 @@ static void pass_on(struct qi_front *front, struct qi_runs *runs, uint32_t n, co
  * Make room for n pages and more, a batch at a time, but never below half: the list stays warm. No
  * more than a list's worth, whoever keeps pushing.
  */
-static void overflow(struct qi_front *front, struct qi_pcp *pcp, uint32_t n)
+static void overflow(struct qi_front *front, struct qi_pcp *pcp, bool feeds, uint32_t n)
 {
 	struct qi_runs runs = { .nr = 0, .nr_pages = 0 };
 	uint32_t scratch[QI_SCRATCH];
 	uint32_t high = qi_list_high(qi_pcp_live(pcp));
-	uint32_t amount = qi_pcp_overflow_amount(pcp);
+	uint32_t amount = qi_pcp_overflow_amount(pcp, &front->adapt);
 	uint64_t moved = 0;
 
 	if (amount < n)
@@ -318,7 +321,7 @@ static void overflow(struct qi_front *front, struct qi_pcp *pcp, uint32_t n)
 
 		if (got == 0)
 			break;
-		pass_on(front, &runs, got, scratch);
+		pass_on(front, &runs, feeds, got, scratch);
 		moved += got;
 	}
 	qi_front_give_runs(front, &runs);
@@ -335,12 +338,13 @@ static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint
 				const uint32_t *pfns)
 {
 	enum push pushed;
+	bool feeds;
 
-	qi_pcp_overflow_begin(pcp, &front->adapt);
+	feeds = qi_pcp_overflow_begin(pcp, &front->adapt);
 	pushed = push(front, pcp, n, pfns);
 	if (pushed != PUSH_FULL || n == front->depot->batch)
 		return pushed;
-	overflow(front, pcp, n);
+	overflow(front, pcp, feeds, n);
 	return push(front, pcp, n, pfns);
 }
 

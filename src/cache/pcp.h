@@ -136,8 +136,9 @@ void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt);
 /* Pages that this refill should fetch; and, after it, what it did. */
 uint32_t qi_pcp_refill_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
 void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages);
-void qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
+/* Whether this CPU feeds others: its last 16 overflows were as large as they may be. */
+bool qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt);
 /* Pages that an overflow should move, unless a longer list has made room. */
-uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp);
+uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp, const struct qi_adapt *adapt);
 
 #endif /* QI_CACHE_PCP_H */
