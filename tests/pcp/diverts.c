@@ -276,8 +276,8 @@ static void *churn_along(void *argument)
 	atomic_fetch_add(c->running, 1);
 	for (uint32_t i = 1; !atomic_load(c->done); i++) {
 		churn_step(&c->churn);
-		if (i % 512 == 0)
-			quire_drain(c->churn.s->q, QUIRE_ALL_CPUS, i % 128);
+		if (i % (c->churn.who == 1 ? 8 : 512) == 0)
+			quire_drain(c->churn.s->q, QUIRE_ALL_CPUS, 0);
 		if (i % 4096 == 0)
 			qt_cpu_bind(i / 4096 + c->churn.who);
 	}
