@@ -32,10 +32,9 @@ static int take_one(struct quire *q, struct qi_request *request, struct qi_array
 		qi_count_shared(&q->nr_failures, 1);
 		return failure(q, request);
 	}
-	error = qi_request_check_mapped(q, request, array);
-	if (error != 0) {
+	if (!qi_request_is_mapped(q, request, array)) {
 		qi_untake(q, request->order, 1, pfn);
-		return error;
+		return qi_request_check_mapped(q, request, array);
 	}
 	qi_hand_out(q, request, 1, pfn, from_stash);
 	return 0;

@@ -130,7 +130,7 @@ QI_LONG_WAY size_t bulk_many(struct quire *q, struct qi_request *request, size_t
 	while (n - done >= MANY && got >= QI_SCRATCH && qi_front_mine(&q->front) < QI_SCRATCH) {
 		uint32_t nr = qi_front_take_parts(&q->front, qi_may_wait(request->gfp), n - done,
 						  parts);
-		bool mapped = qi_request_check_mapped(q, request, sink->array) == 0;
+		bool mapped = qi_request_is_mapped(q, request, sink->array);
 
 		got = 0;
 		for (uint32_t i = 0; i < nr; i++) {
@@ -161,8 +161,9 @@ static size_t bulk_some(struct quire *q, struct qi_request *request, size_t n, s
 		if (want == 0)
 			break;
 		got = qi_take(q, request, want, pfns, &from_stash);
-		if (qi_request_check_mapped(q, request, sink->array) != 0) {
+		if (!qi_request_is_mapped(q, request, sink->array)) {
 			qi_untake(q, request->order, got, pfns);
+			(void)qi_request_check_mapped(q, request, sink->array);
 			break;
 		}
 		qi_hand_out(q, request, got, pfns, from_stash);
@@ -191,7 +192,7 @@ static bool bulk_all_at_once(struct quire *q, struct qi_request *request, uint32
 		got = qi_take_fast(q, request, n, pfns);
 	else
 		got = qi_take(q, request, n, pfns, &from_stash);
-	done = got == n && qi_request_check_mapped(q, request, sink->array) == 0;
+	done = got == n && qi_request_is_mapped(q, request, sink->array);
 	if (!done)
 		qi_untake(q, request->order, got, pfns);
 	qi_transit_end(q->front.home, !done && got > 0);
@@ -211,8 +212,9 @@ static size_t bulk_all(struct quire *q, struct qi_request *request, size_t n, st
 		return n;
 	if (qi_claim_begin(q, request, n, &claim) != 0)
 		return 0;
-	if (qi_request_check_mapped(q, request, sink->array) != 0) {
+	if (!qi_request_is_mapped(q, request, sink->array)) {
 		qi_claim_cancel(q, request, &claim);
+		(void)qi_request_check_mapped(q, request, sink->array);
 		return 0;
 	}
 	for (uint32_t got; claim.left > 0;) {

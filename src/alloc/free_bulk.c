@@ -30,60 +30,65 @@ struct batch {
 	const struct qi_array *array;
 	size_t slot;
 	uint32_t n;
-	size_t freed; /* blocks of higher orders, and pages given one by one */
+	size_t freed; /* so far */
 };
 
-/* 1 if the page of slot i is now free by state and is to be given; else it has been dealt with. */
-static uint32_t accept_slot(struct quire *q, struct batch *batch, uint32_t i, uint32_t pfn)
+/* Pages that are free by state. */
+static void give_kept(struct quire *q, struct batch *batch, uint32_t n, const uint32_t *pfns)
 {
-	if (pfn == QI_NO_PFN || (qi_pfn_known(&q->space, pfn) && qi_accept_page(q, pfn)))
-		return pfn != QI_NO_PFN;
+	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < n; i++)
+		qi_release_block(q, pfns[i], 0);
+	if (qp_likely(q->aids == 0) && n > 0)
+		qi_front_give(&q->front, n, pfns);
+	batch->freed += n;
+}
+
+/* A slot that is no held page of order 0: a block of a higher one, or refused. */
+static void release_slot(struct quire *q, struct batch *batch, uint32_t i, uint32_t pfn)
+{
+	uint64_t address = qi_array_address(batch->array, batch->slot + i);
+
 	if (qi_pfn_known(&q->space, pfn))
-		batch->freed += qi_release_other(q, batch->call, pfn,
-						 qi_array_address(batch->array, batch->slot + i)) ==
-				0;
+		batch->freed += qi_release_other(q, batch->call, pfn, address) == 0;
 	else
-		(void)qi_refuse_free(q, batch->call, pfn,
-				     qi_array_address(batch->array, batch->slot + i));
-	return 0;
+		(void)qi_refuse_free(q, batch->call, pfn, address);
 }
 
-/* The pages among the batch's that are free by state now, moved to the front; how many. */
-static uint32_t accept_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
-{
-	bool together = alike(q, batch->n, pfns);
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < batch->n;) {
-		uint32_t n = together ? accept_leading(q, batch->n - i, pfns + i) : 0;
-
-		memmove(pfns + kept, pfns + i, n * sizeof(*pfns));
-		kept += n;
-		i += n;
-		if (i < batch->n) {
-			uint32_t pfn = pfns[i];
-
-			pfns[kept] = pfn;
-			kept += accept_slot(q, batch, i++, pfn);
-		}
-	}
-	return kept;
-}
-
-/* How many of a batch were freed; its pfns, holes among them, are used up. */
+/*
+ * How many of a batch were freed; its pfns, holes among them, are used up. What is in hand is given
+ * before something is refused, as whoever is told may ask for pages.
+ */
 static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns)
 {
-	uint32_t kept;
+	bool together;
+	uint32_t kept = 0;
 
 	if (batch->n == 1 && pfns[0] != QI_NO_PFN)
 		return qi_release(q, batch->call, pfns[0],
 				  qi_array_address(batch->array, batch->slot)) == 0;
-	kept = accept_batch(q, batch, pfns);
-	for (uint32_t i = 0; qp_unlikely(q->aids != 0) && i < kept; i++)
-		qi_release_block(q, pfns[i], 0);
-	if (qp_likely(q->aids == 0) && kept > 0)
-		qi_front_give(&q->front, kept, pfns);
-	return batch->freed + kept;
+	together = alike(q, batch->n, pfns);
+	for (uint32_t i = 0; i < batch->n; i++) {
+		uint32_t n = together ? accept_leading(q, batch->n - i, pfns + i) : 0;
+		uint32_t pfn;
+
+		memmove(pfns + kept, pfns + i, n * sizeof(*pfns));
+		kept += n;
+		i += n;
+		if (i == batch->n)
+			break;
+		pfn = pfns[i];
+		if (pfn == QI_NO_PFN)
+			continue;
+		if (qi_pfn_known(&q->space, pfn) && qi_accept_page(q, pfn)) {
+			pfns[kept++] = pfn;
+			continue;
+		}
+		give_kept(q, batch, kept, pfns);
+		kept = 0;
+		release_slot(q, batch, i, pfn);
+	}
+	give_kept(q, batch, kept, pfns);
+	return batch->freed;
 }
 
 /* Free by state, but the CPU's list did not take them. */

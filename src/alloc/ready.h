@@ -46,9 +46,9 @@ struct qi_ready {
 	uint32_t nr_cpus;
 	uint32_t first_pfn; /* of the region */
 	/* bulk calls, and everybody else */
-	uint32_t owner; /* qp_process() of the instance's process */
-	uint32_t page_shift;
+	uint64_t owner; /* qp_process() of the instance's process */
 	qi_state *state;
+	uint32_t page_shift;
 	uint32_t check; /* enum quire_check */
 };
 

@@ -55,14 +55,20 @@ static int check_flags(const struct quire *q, const struct qi_request *request)
 	return 0;
 }
 
+bool qi_request_is_mapped(const struct quire *q, const struct qi_request *request,
+			  const struct qi_array *array)
+{
+	if (array->form != QI_FORM_PAGE && (request->gfp & QUIRE_ZERO) == 0)
+		return true;
+	return request->only != NULL ? request->only->addr != NULL : !qi_has_unmapped(q);
+}
+
 int qi_request_check_mapped(const struct quire *q, const struct qi_request *request,
 			    const struct qi_array *array)
 {
 	const char *what = array->form == QI_FORM_PAGE ? "a pointer" : "zeroing";
 
-	if (array->form != QI_FORM_PAGE && (request->gfp & QUIRE_ZERO) == 0)
-		return 0;
-	if (request->only != NULL ? request->only->addr != NULL : !qi_has_unmapped(q))
+	if (qi_request_is_mapped(q, request, array))
 		return 0;
 	return qi_refuse(
 		q, request->call, -QUIRE_EFAULT,

@@ -24,8 +24,11 @@ int qi_request_check(const struct quire *q, struct qi_request *request, struct q
 		     const struct quire_region *handle);
 /*
  * The part of it that may have become wrong by the time pages have been taken, before any is handed
- * out: a region without a mapping is counted before its pages can be taken.
+ * out: a region without a mapping is counted before its pages can be taken. Asked first, and checked,
+ * which reports, when the pages have gone back: whoever is told may ask for some.
  */
+bool qi_request_is_mapped(const struct quire *q, const struct qi_request *request,
+			  const struct qi_array *array);
 int qi_request_check_mapped(const struct quire *q, const struct qi_request *request,
 			    const struct qi_array *array);
 

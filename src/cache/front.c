@@ -192,7 +192,8 @@ static uint32_t fetch(struct qi_front *front, bool may_wait, uint32_t want, uint
 }
 
 /* The same for as many as a refill may want, which the zone gives at one hold of its lock. */
-static uint32_t fetch_many(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns)
+static __attribute__((noinline)) uint32_t fetch_many(struct qi_front *front, bool may_wait,
+						     uint32_t want, uint32_t *pfns)
 {
 	struct qi_part parts[QI_MOST_PARTS];
 	uint32_t n = qi_depot_get(front->depot, may_wait, pfns);
@@ -222,12 +223,12 @@ static bool push_many(struct qi_front *front, struct qi_pcp *pcp, uint32_t n, co
 
 /*
  * amount pages or more for the list, in batches, of which the caller gets want. For a closed list
- * none but these, and nothing is learned from it.
+ * none but these, and nothing is learned from it. scratch: for a batch, or as many as a refill may
+ * want, if many.
  */
-static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait, uint32_t want,
-		       uint32_t *pfns)
+static inline uint32_t refill_by(struct qi_front *front, struct qi_pcp *pcp, bool many,
+				 uint32_t want, uint32_t *pfns, uint32_t *scratch)
 {
-	uint32_t scratch[QI_MOST_REFILL * QI_SCRATCH];
 	bool closed = qi_pcp_closed(pcp);
 	uint32_t amount = closed ? want : qi_pcp_refill_begin(pcp, &front->adapt);
 	uint32_t fetched = 0;
@@ -238,7 +239,8 @@ static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait
 	if (amount < want)
 		amount = want;
 	while (fetched < amount && stored) {
-		uint32_t n = fetch_many(front, may_wait, amount - fetched, scratch);
+		uint32_t n = many ? fetch_many(front, true, amount - fetched, scratch)
+				  : fetch(front, false, amount - fetched, scratch);
 		uint32_t mine = want - got < n ? want - got : n;
 
 		if (n == 0)
@@ -252,6 +254,30 @@ static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait
 	if (!closed)
 		qi_pcp_refill_end(pcp, fetched);
 	return got;
+}
+
+static __attribute__((noinline)) uint32_t refill_many(struct qi_front *front, struct qi_pcp *pcp,
+						      uint32_t want, uint32_t *pfns)
+{
+	uint32_t scratch[QI_MOST_REFILL * QI_SCRATCH];
+
+	return refill_by(front, pcp, true, want, pfns, scratch);
+}
+
+/* Who may not wait may be a handler on a stack of a few KiB. */
+static __attribute__((noinline)) uint32_t refill_at_once(struct qi_front *front, struct qi_pcp *pcp,
+							 uint32_t want, uint32_t *pfns)
+{
+	uint32_t scratch[QI_SCRATCH];
+
+	return refill_by(front, pcp, false, want, pfns, scratch);
+}
+
+static uint32_t refill(struct qi_front *front, struct qi_pcp *pcp, bool may_wait, uint32_t want,
+		       uint32_t *pfns)
+{
+	return may_wait ? refill_many(front, pcp, want, pfns)
+			: refill_at_once(front, pcp, want, pfns);
 }
 
 /* What is below the low mark is for those who may not wait, and for when there is nothing else. */

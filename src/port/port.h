@@ -32,7 +32,7 @@
  *	qp_push_batch(pcps, nr_cpus, n, pfns)	n: all of them
  *
  *	uintptr_t qp_self(void)		this thread, for assertions; 0: not known
- *	uint32_t qp_process(void)	number of this process: QP_PROCESS_STEP more in a forked child
+ *	uint64_t qp_process(void)	number of this process: QP_PROCESS_STEP more in a forked child
  *	bool qp_in_handler(void)	between qp_handler_enter() and qp_handler_exit() in this thread
  */
 #ifndef QI_PORT_H

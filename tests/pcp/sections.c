@@ -373,7 +373,7 @@ static void test_no_cpu(struct qt_random *r)
 static void test_stranger(struct qt_random *r)
 {
 	uintptr_t known = qp_section_thread;
-	uint32_t process = qp_process();
+	uint64_t process = qp_process();
 
 	(void)r;
 	CHECK(qp_section_known(process), "assumed, and not known");

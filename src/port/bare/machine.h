@@ -86,7 +86,7 @@ static inline bool qp_section_known(uintptr_t key)
 }
 
 /* There is one process. */
-static inline uint32_t qp_process(void)
+static inline uint64_t qp_process(void)
 {
 	return QP_PROCESS_STEP;
 }

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-_Atomic uint32_t qp_process_number = QP_PROCESS_STEP;
+_Atomic uint64_t qp_process_number = QP_PROCESS_STEP;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct qp_fork_link *links; /* protected by lock */
@@ -57,9 +57,8 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
 	struct qp_fork_link *link = links;
-	uint32_t number = qp_process() + QP_PROCESS_STEP;
 
-	atomic_store_explicit(&qp_process_number, number != 0 ? number : QP_PROCESS_STEP,
+	atomic_store_explicit(&qp_process_number, qp_process() + QP_PROCESS_STEP,
 			      memory_order_relaxed);
 	links = NULL;
 	qp_sections_after_fork();

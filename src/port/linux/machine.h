@@ -123,9 +123,9 @@ void qp_sections_after_fork(void);
 void qp_section_assume(void);
 
 /* Grows with each fork on the way from the first process to this one. Written in a forked child only. */
-extern QP_HIDDEN _Atomic uint32_t qp_process_number;
+extern QP_HIDDEN _Atomic uint64_t qp_process_number;
 
-static inline uint32_t qp_process(void)
+static inline uint64_t qp_process(void)
 {
 	return atomic_load_explicit(&qp_process_number, memory_order_relaxed);
 }
