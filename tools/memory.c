@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,16 @@ static void *checked(void *memory, size_t nr, size_t width)
 void *need_zeroed(size_t nr, size_t width)
 {
 	return checked(calloc(nr ? nr : 1, width), nr, width);
+}
+
+void *need_lines(size_t nr, size_t width)
+{
+	enum { LINE = 64 };
+	size_t bytes;
+
+	if (__builtin_mul_overflow(nr, width, &bytes) || bytes > SIZE_MAX - LINE)
+		return checked(NULL, nr, width);
+	return checked(aligned_alloc(LINE, (bytes / LINE + 1) * LINE), nr, width);
 }
 
 void *need_resized(void *memory, size_t nr, size_t width)

@@ -7,6 +7,8 @@
 
 /* Zeroed, resized, and a copy of a string; all ended by free(). */
 void *need_zeroed(size_t nr, size_t width);
+/* Not zeroed, and from the beginning of a cache line on. */
+void *need_lines(size_t nr, size_t width);
 void *need_resized(void *memory, size_t nr, size_t width);
 char *need_copy(const char *text);
 

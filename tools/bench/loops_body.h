@@ -33,7 +33,7 @@ size_t seat_slot_bytes(const struct seat *seat)
 void seat_begin(struct seat *seat, size_t nr_slots)
 {
 	seat->nr_slots = nr_slots;
-	seat->slots.any = need_zeroed(nr_slots, seat_slot_bytes(seat));
+	seat->slots.any = need_lines(nr_slots, seat_slot_bytes(seat));
 	memset(seat->slots.any, 0xff, nr_slots * seat_slot_bytes(seat));
 }
 
