@@ -438,7 +438,7 @@ static void defer_run(struct qi_front *front, uint32_t pfn, uint32_t n)
 
 void qi_front_give_runs(struct qi_front *front, struct qi_runs *runs)
 {
-	if (runs->nr > 0 && qi_zone_try(front->space, front->home)) {
+	if (runs->nr > 0 && qi_zone_try_for(front->space, front->home, runs->nr_pages)) {
 		qi_zone_give_runs_locked(front->space, front->home, runs->nr, runs->run);
 		qi_zone_unlock(front->space, front->home);
 		runs->nr = 0;

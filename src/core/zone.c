@@ -31,7 +31,12 @@ void qi_zone_lock(struct qi_space *space, struct qi_zone *zone)
 
 bool qi_zone_try(struct qi_space *space, struct qi_zone *zone)
 {
-	for (int try = 0; try < QI_TRIES; try++) {
+	return qi_zone_try_for(space, zone, 0);
+}
+
+bool qi_zone_try_for(struct qi_space *space, struct qi_zone *zone, uint32_t nr_pages)
+{
+	for (uint32_t try = 0; try < QI_TRIES + nr_pages / QI_PAGES_A_TRY; try++) {
 		if (qp_lock_try(&zone->lock)) {
 			entered(space, zone);
 			return true;

@@ -38,6 +38,8 @@ enum {
 	 * somebody we interrupted.
 	 */
 	QI_TRIES = 16,
+	/* and of those who would have many pages to defer: one more for each that many */
+	QI_PAGES_A_TRY = 4,
 };
 
 #define QI_NO_PFN UINT32_MAX
@@ -99,11 +101,13 @@ static inline void qi_count_shared(_Atomic uint64_t *counter, uint64_t n)
 void qi_zone_init(struct qi_zone *zone, uint32_t index, uint32_t nr_stash);
 
 /*
- * Lock, and take up what was deferred. qi_zone_try() makes a few attempts and gives up. Release
- * unlocks, and takes up what was deferred meanwhile; unlock fills the stash first.
+ * Lock, and take up what was deferred. qi_zone_try() makes a few attempts and gives up,
+ * qi_zone_try_for() some more, for those who have that many pages to give. Release unlocks, and takes
+ * up what was deferred meanwhile; unlock fills the stash first.
  */
 void qi_zone_lock(struct qi_space *space, struct qi_zone *zone);
 bool qi_zone_try(struct qi_space *space, struct qi_zone *zone);
+bool qi_zone_try_for(struct qi_space *space, struct qi_zone *zone, uint32_t nr_pages);
 void qi_zone_release(struct qi_space *space, struct qi_zone *zone);
 void qi_zone_unlock(struct qi_space *space, struct qi_zone *zone);
 
