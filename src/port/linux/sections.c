@@ -21,7 +21,8 @@
 enum {
 	FIRST_AREA = 32, /* bytes that the first version of the interface registers */
 	UNREGISTER = 1,
-	MASK_BYTES = 8192, /* of an affinity mask: 65,536 CPUs */
+	MASK_BYTES =
+		1024, /* of an affinity mask: 8,192 CPUs, the most that kernels are built for */
 };
 
 _Thread_local uintptr_t qp_section_thread __attribute__((tls_model("initial-exec")));
