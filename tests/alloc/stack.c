@@ -12,13 +12,6 @@
 #include <pthread.h>
 #include <string.h>
 
-/* Sanitizers, assertions and code that is not optimised need stack of their own. */
-#if defined(__OPTIMIZE__) && !QT_SANITIZED && !QI_DEBUG
-#define AS_BUILT_FOR_USERS true
-#else
-#define AS_BUILT_FOR_USERS false
-#endif
-
 /* What doc/semantics.md says, and room for what other compilers make of it. */
 enum {
 	MOST_SINGLE = 2048,
@@ -202,11 +195,6 @@ static void fence_thrice(struct scene *s)
 
 static void open_scene(struct scene *s, const struct qt_param *param)
 {
-	if (!AS_BUILT_FOR_USERS) {
-		print_message("# stack is measured as users get it: optimised, no sanitizer, "
-			      "no debug_asserts\n");
-		skip();
-	}
 	qt_open_mapped(&s->t, param, NR_PAGES);
 	s->q = s->t.q;
 	s->depth = 0;
