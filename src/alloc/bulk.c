@@ -303,14 +303,12 @@ static inline bool may_be_ready(uint64_t word, quire_gfp gfp, unsigned int order
 	return qp_likely((gfp | order) == 0 && slots != NULL && qi_ready_known(word));
 }
 
-static const struct quire_region first_region = { .id = 1 };
-
 /* The rest, when the list was left and why. */
 QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, void *slots,
 				  size_t done, uint32_t why)
 {
 	qi_front_left(&q->front, why);
-	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
+	return alloc_bulk_long(q, form, qi_first_region, 0, 0, n, slots, done);
 }
 
 /* Few pages one by one: less than what a batch costs to begin. */
@@ -318,7 +316,7 @@ static inline size_t alloc_few(struct quire *q, enum qi_form form, uint64_t word
 			       void *slots)
 {
 	if (qp_unlikely(n == 0))
-		return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, 0);
+		return alloc_bulk_long(q, form, qi_first_region, 0, 0, n, slots, 0);
 	for (size_t done = 0; done < n; done++) {
 		uint64_t pfn;
 		uint32_t taken = qi_ready_take(q, word, &pfn);
@@ -385,7 +383,7 @@ static inline size_t alloc_batches(struct quire *q, enum qi_form form, size_t n,
 			return n;
 		got = take_batch(q, form, n, slots, done);
 	}
-	return alloc_bulk_long(q, form, first_region, 0, 0, n, slots, done);
+	return alloc_bulk_long(q, form, qi_first_region, 0, 0, n, slots, done);
 }
 
 /* By form, what follows when a single batch was not taken whole; more than one; and a few pages. */
@@ -421,7 +419,7 @@ DEFINE_ALLOC(alloc_offsets, QI_FORM_OFFSET)
 size_t quire_alloc_bulk(struct quire *q, quire_gfp gfp, unsigned int order, size_t n, void **pages)
 {
 	if (!may_be_ready(qi_ready_take_of(q, QI_FORM_PAGE), gfp, order, pages))
-		return alloc_bulk_long(q, QI_FORM_PAGE, first_region, gfp, order, n, pages, 0);
+		return alloc_bulk_long(q, QI_FORM_PAGE, qi_first_region, gfp, order, n, pages, 0);
 	return alloc_pages(q, n, pages);
 }
 
@@ -429,7 +427,7 @@ size_t quire_alloc_bulk_pfn(struct quire *q, quire_gfp gfp, unsigned int order, 
 			    uint32_t *pfns)
 {
 	if (!may_be_ready(qi_ready_take_of(q, QI_FORM_PFN), gfp, order, pfns))
-		return alloc_bulk_long(q, QI_FORM_PFN, first_region, gfp, order, n, pfns, 0);
+		return alloc_bulk_long(q, QI_FORM_PFN, qi_first_region, gfp, order, n, pfns, 0);
 	return alloc_pfns(q, n, pfns);
 }
 

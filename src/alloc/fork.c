@@ -38,7 +38,7 @@ static void renew(const struct qi_ready *ready, _Atomic uint64_t *word)
 	uint64_t old = qi_ready_word(word);
 
 	if (old != 0)
-		old = qi_ready_make_word(ready, (old & QI_WORD_UNCHECKED) == 0,
+		old = qi_ready_make_word(ready, qi_word_checked(old),
 					 (uint32_t)qi_ready_bound(old));
 	atomic_store_explicit(word, old, memory_order_relaxed);
 }

@@ -155,7 +155,7 @@ static inline uint32_t accept_run(struct quire *q, enum qi_form form, size_t n, 
 	run->n = count_run(q, form, slots, at, run->n, (uint32_t)first, down);
 	run->pfn = (uint32_t)first - (down ? run->n - 1 : 0);
 	if (run->n < LEAST ||
-	    (qi_checked(q) && !q->vector->release_run(q->ready.state, run->pfn, run->n)))
+	    (qi_checked(q) && !q->vector->release_run(q->states, run->pfn, run->n)))
 		return 0;
 	return run->n;
 }
@@ -251,15 +251,13 @@ static inline bool may_be_ready(const struct quire *q, uint64_t word, const void
 			 (qi_word_checked(word) || !qi_has_high(q)));
 }
 
-static const struct quire_region first_region = { .id = 1 };
-
 /* The page of slot `done` is free by state, but the list has not taken it; it, and the rest. */
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
 				 size_t done, uint32_t pfn, uint32_t why)
 {
 	give_left(q, 1, &pfn, why);
 	done++;
-	return done == n ? n : free_bulk_long(q, form, first_region, n, slots, done);
+	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);
 }
 
 /* Few pages, one by one. */
@@ -271,7 +269,7 @@ static inline size_t free_few(struct quire *q, enum qi_form form, uint64_t word,
 		uint32_t given = qi_ready_give(q, word, pfn);
 
 		if (qp_unlikely(given == QP_STRANGER))
-			return free_bulk_long(q, form, first_region, n, slots, done);
+			return free_bulk_long(q, form, qi_first_region, n, slots, done);
 		if (qp_unlikely(given >= QP_LEFT))
 			return free_few_left(q, form, n, slots, done, (uint32_t)pfn, given);
 	}
@@ -312,7 +310,7 @@ static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, 
 						     many ? give_more_rest : give_last_rest);
 
 		if (qp_unlikely(given == 0))
-			return free_bulk_long(q, form, first_region, n, slots, done);
+			return free_bulk_long(q, form, qi_first_region, n, slots, done);
 		done += some;
 		if (qp_unlikely(given == FULL))
 			done = free_runs(q, form, n, slots, done);
@@ -326,7 +324,7 @@ static inline size_t free_batches(struct quire *q, enum qi_form form, size_t n, 
 				  const uint32_t *pfns)                                       \
 	{                                                                                     \
 		if (why == 0)                                                                 \
-			return free_bulk_long(q, form, first_region, n, slots, 0);            \
+			return free_bulk_long(q, form, qi_first_region, n, slots, 0);         \
 		return give_last_rest(q, n, slots, why, pfns);                                \
 	}                                                                                     \
                                                                                               \
@@ -356,14 +354,14 @@ DEFINE_FREE(free_offsets, QI_FORM_OFFSET)
 size_t quire_free_bulk(struct quire *q, size_t n, void *const *pages)
 {
 	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PAGE), pages))
-		return free_bulk_long(q, QI_FORM_PAGE, first_region, n, pages, 0);
+		return free_bulk_long(q, QI_FORM_PAGE, qi_first_region, n, pages, 0);
 	return free_pages(q, n, pages);
 }
 
 size_t quire_free_bulk_pfn(struct quire *q, size_t n, const uint32_t *pfns)
 {
 	if (!may_be_ready(q, qi_ready_give_of(q, QI_FORM_PFN), pfns))
-		return free_bulk_long(q, QI_FORM_PFN, first_region, n, pfns, 0);
+		return free_bulk_long(q, QI_FORM_PFN, qi_first_region, n, pfns, 0);
 	return free_pfns(q, n, pfns);
 }
 

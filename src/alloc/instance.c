@@ -106,7 +106,6 @@ static void init_ready(struct quire *q)
 	ready->nr_cpus = q->front.nr_cpus;
 	ready->page_shift = q->space.page_shift;
 	ready->pcps = q->front.pcps;
-	ready->state = q->space.state;
 	atomic_store_explicit(&ready->take_page, 0, memory_order_relaxed);
 	atomic_store_explicit(&ready->take_offset, 0, memory_order_relaxed);
 	atomic_store_explicit(&ready->give_page, 0, memory_order_relaxed);

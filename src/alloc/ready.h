@@ -47,7 +47,6 @@ struct qi_ready {
 	uint32_t first_pfn; /* of the region */
 	/* bulk calls, and everybody else */
 	uint64_t owner; /* qp_process() of the instance's process */
-	qi_state *state;
 	uint32_t page_shift;
 	uint32_t check; /* enum quire_check */
 };
@@ -74,6 +73,11 @@ static inline uint64_t qi_ready_make_word(const struct qi_ready *ready, bool che
 static inline bool qi_ready_known(uint64_t word)
 {
 	return qp_section_known((uintptr_t)(word & QI_WORD_KEY));
+}
+
+static inline bool qi_word_checked(uint64_t word)
+{
+	return (word & QI_WORD_UNCHECKED) == 0;
 }
 
 static inline uint64_t qi_ready_bound(uint64_t word)

@@ -13,6 +13,9 @@ enum {
 	QI_FEW = 4, /* pages from which on a batch is faster than single pages */
 };
 
+/* The only one, where pages are ready: offsets are into it. */
+static const struct quire_region qi_first_region = { .id = 1 };
+
 /* An array of slots that calls write, and of slots that calls read. */
 static inline void qi_array_out(struct qi_array *array, void *slots)
 {
@@ -82,11 +85,11 @@ static inline uint64_t qi_ready_read_one(const struct quire *q, enum qi_form for
 }
 
 /* A batch of pages to the slots from at on, and held. */
-static inline void qi_ready_write(const struct quire *q, enum qi_form form, void *slots, size_t at,
+static inline void qi_ready_write(struct quire *q, enum qi_form form, void *slots, size_t at,
 				  uint32_t n, const uint32_t *pfns)
 {
-	if (q->ready.check != QUIRE_CHECK_OFF)
-		q->vector->hold(q->ready.state, n, pfns);
+	if (qi_checked(q))
+		q->vector->hold(q->states, n, pfns);
 	if (form == QI_FORM_PFN)
 		memcpy((uint32_t *)slots + at, pfns, n * sizeof(*pfns));
 	else
@@ -97,7 +100,7 @@ static inline void qi_ready_write(const struct quire *q, enum qi_form form, void
  * The pages in n slots from at on, which are held and become free by state, up to the first that is
  * not; none if any slot is no page's. How many. Unchecked, all are taken to be held.
  */
-static inline uint32_t qi_ready_read(const struct quire *q, enum qi_form form, const void *slots,
+static inline uint32_t qi_ready_read(struct quire *q, enum qi_form form, const void *slots,
 				     size_t at, uint32_t n, uint32_t *pfns)
 {
 	const struct qi_range *range = qi_ready_range(q, form);
@@ -111,7 +114,7 @@ static inline uint32_t qi_ready_read(const struct quire *q, enum qi_form form, c
 	}
 	if (qp_unlikely(!good))
 		return 0;
-	return q->ready.check != QUIRE_CHECK_OFF ? q->vector->release(q->ready.state, n, pfns) : n;
+	return qi_checked(q) ? q->vector->release(q->states, n, pfns) : n;
 }
 
 #endif /* QI_ALLOC_READY_BULK_H */

@@ -5,11 +5,6 @@
 
 #include "alloc/instance.h"
 
-static inline bool qi_word_checked(uint64_t word)
-{
-	return (word & QI_WORD_UNCHECKED) == 0;
-}
-
 /* A page, held if states are kept: 1; or a code from QP_LEFT on, and nothing has been done. */
 static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *pfn)
 {

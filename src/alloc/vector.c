@@ -10,8 +10,8 @@ INLINED size_t take(enum qi_form form, struct quire *q, size_t n, void *slots, q
 
 	if (qp_unlikely(got >= QP_LEFT))
 		return rest(q, n, slots, got);
-	if (ready->check != QUIRE_CHECK_OFF)
-		hold(ready->state, got, pfns);
+	if (qi_checked(q))
+		hold(q->states, got, pfns);
 	if (form == QI_FORM_PFN)
 		__builtin_memcpy(slots, pfns, got * sizeof(*pfns));
 	else
@@ -39,10 +39,10 @@ INLINED size_t give(enum qi_form form, struct quire *q, size_t n, const void *sl
 
 	if (qp_unlikely(!read_slots(form, qi_ready_range(q, form), nr, slots, pfns)))
 		return rest(q, n, slots, 0, NULL);
-	if (ready->check != QUIRE_CHECK_OFF)
-		done = release(ready->state, nr, pfns);
+	if (qi_checked(q))
+		done = release(q->states, nr, pfns);
 	if (qp_unlikely(done < nr)) {
-		hold(ready->state, done, pfns);
+		hold(q->states, done, pfns);
 		return rest(q, n, slots, 0, NULL);
 	}
 	pushed = qp_push_batch(ready->pcps, &ready->nr_cpus, nr, pfns);

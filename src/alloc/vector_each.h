@@ -15,7 +15,6 @@
 
 #define INLINED static inline __attribute__((always_inline))
 #define WHOLE static __attribute__((no_sanitize("thread")))
-#define NO_RUN UINT32_MAX
 
 enum {
 	GROUP = 16, /* pages whose states are handled at once where they are a run */
@@ -68,27 +67,6 @@ WHOLE bool in_range(const struct qi_range *range, uint32_t n, const uint32_t *pf
 
 /* ---- States: n is a constant in the inlined functions, so that their loops are vectors ------- */
 
-/*
- * The lowest of n pages that follow each other, up or (as pages freed one by one lie in a list)
- * down; NO_RUN: they do not.
- */
-INLINED uint32_t run_start(uint32_t n, const uint32_t *pfns)
-{
-	uint32_t first = pfns[0];
-	uint32_t apart = 0;
-
-	if (pfns[n - 1] - first == n - 1) {
-		for (uint32_t i = 0; i < n; i++)
-			apart |= pfns[i] ^ (first + i);
-		return apart == 0 ? first : NO_RUN;
-	}
-	if (first - pfns[n - 1] != n - 1)
-		return NO_RUN;
-	for (uint32_t i = 0; i < n; i++)
-		apart |= pfns[i] ^ (first - i);
-	return apart == 0 ? first - (n - 1) : NO_RUN;
-}
-
 INLINED bool run_is_held(const qi_state *state, uint32_t pfn, uint32_t n)
 {
 	const unsigned char *bytes = (const void *)&state[pfn];
@@ -110,9 +88,9 @@ INLINED void set_run(qi_state *state, uint32_t pfn, uint32_t n, uint8_t value)
 
 INLINED bool hold_run(qi_state *state, uint32_t n, const uint32_t *pfns)
 {
-	uint32_t start = run_start(n, pfns);
+	uint32_t start = qi_run_start(n, pfns);
 
-	if (start == NO_RUN)
+	if (start == QI_NO_RUN)
 		return false;
 	set_run(state, start, n, QI_STATE_HELD);
 	return true;
@@ -120,9 +98,9 @@ INLINED bool hold_run(qi_state *state, uint32_t n, const uint32_t *pfns)
 
 INLINED bool release_run(qi_state *state, uint32_t n, const uint32_t *pfns)
 {
-	uint32_t start = run_start(n, pfns);
+	uint32_t start = qi_run_start(n, pfns);
 
-	if (start == NO_RUN || !run_is_held(state, start, n))
+	if (start == QI_NO_RUN || !run_is_held(state, start, n))
 		return false;
 	set_run(state, start, n, QI_STATE_FREE);
 	return true;

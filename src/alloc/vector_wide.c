@@ -63,7 +63,7 @@ INLINED void spill(uint32_t nr, const qp_eight *v, uint32_t *pfns)
 
 /* ---- States --------------------------------------------------------------------------------- */
 
-/* The lowest page if full eights are one run, up or down; else NO_RUN. */
+/* The lowest page if full eights are one run, up or down; else QI_NO_RUN. */
 INLINED uint32_t run_of_eights(uint32_t nr, uint32_t n, const qp_eight *v)
 {
 	uint32_t first = v[0][0];
@@ -80,12 +80,12 @@ INLINED uint32_t run_of_eights(uint32_t nr, uint32_t n, const qp_eight *v)
 	EACH_EIGHT(nr, COMPARE);
 #undef COMPARE
 	if (n != QP_EIGHT * nr || ((step + 1) & ~2u) != 0 || !qp_eight_is_zero(differ))
-		return NO_RUN;
+		return QI_NO_RUN;
 	return step == 1 ? first : first - (n - 1);
 }
 
 /*
- * The lowest of eight pages that are next to each other; NO_RUN: they are not. Their order does not
+ * The lowest of eight pages that are next to each other; QI_NO_RUN: they are not. Their order does not
  * matter, as long as the i-th from the front and the i-th from the back are as far apart as in a run.
  */
 INLINED uint32_t run_of_eight(qp_eight v)
@@ -97,7 +97,7 @@ INLINED uint32_t run_of_eight(qp_eight v)
 	uint32_t first = lower[0];
 
 	if (qp_unlikely(!qp_eight_is_zero((lower ^ (first + low)) | (upper ^ (first + 7 - low)))))
-		return NO_RUN;
+		return QI_NO_RUN;
 	return first;
 }
 
@@ -111,10 +111,10 @@ INLINED uint32_t some_of(uint32_t n, uint32_t i)
 
 INLINED void hold_eight(qi_state *state, uint32_t some, qp_eight v)
 {
-	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : NO_RUN;
+	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : QI_NO_RUN;
 	uint32_t pfns[QP_EIGHT];
 
-	if (start != NO_RUN) {
+	if (start != QI_NO_RUN) {
 		set_run(state, start, QP_EIGHT, QI_STATE_HELD);
 		return;
 	}
@@ -125,10 +125,10 @@ INLINED void hold_eight(qi_state *state, uint32_t some, qp_eight v)
 /* Held pages become free up to the first that is not held; how many. */
 INLINED uint32_t release_eight(qi_state *state, uint32_t some, qp_eight v)
 {
-	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : NO_RUN;
+	uint32_t start = some == QP_EIGHT ? run_of_eight(v) : QI_NO_RUN;
 	uint32_t pfns[QP_EIGHT];
 
-	if (start != NO_RUN && run_is_held(state, start, QP_EIGHT)) {
+	if (start != QI_NO_RUN && run_is_held(state, start, QP_EIGHT)) {
 		set_run(state, start, QP_EIGHT, QI_STATE_FREE);
 		return QP_EIGHT;
 	}
@@ -140,7 +140,7 @@ INLINED void hold_eights(qi_state *state, uint32_t nr, uint32_t n, const qp_eigh
 {
 	uint32_t start = run_of_eights(nr, n, v);
 
-	if (start != NO_RUN) {
+	if (start != QI_NO_RUN) {
 		set_run(state, start, QP_EIGHT * nr, QI_STATE_HELD);
 		return;
 	}
@@ -156,7 +156,7 @@ INLINED bool release_eights(qi_state *state, uint32_t nr, uint32_t n, const qp_e
 	uint32_t pfns[BATCH];
 	uint32_t done = 0;
 
-	if (start != NO_RUN && run_is_held(state, start, QP_EIGHT * nr)) {
+	if (start != QI_NO_RUN && run_is_held(state, start, QP_EIGHT * nr)) {
 		set_run(state, start, QP_EIGHT * nr, QI_STATE_FREE);
 		return true;
 	}
@@ -258,8 +258,8 @@ INLINED size_t take_eights(enum qi_form form, struct quire *q, uint32_t nr, uint
 
 	if (qp_unlikely(popped >= QP_LEFT))
 		return rest(q, n, slots, popped);
-	if (ready->check != QUIRE_CHECK_OFF)
-		hold_eights(ready->state, nr, n, v);
+	if (qi_checked(q))
+		hold_eights(q->states, nr, n, v);
 	/* Twice, as all eights are full most of the time, and then nobody needs to ask each. */
 	if (qp_likely(n == QP_EIGHT * nr))
 		write_eights(form, qi_ready_range(q, form), nr, QP_EIGHT * nr, v, slots);
@@ -293,7 +293,7 @@ INLINED size_t give_eights(enum qi_form form, struct quire *q, uint32_t nr, uint
 		good = read_eights(form, range, nr, n, slots, v);
 	if (qp_unlikely(!good))
 		return rest(q, n, slots, 0, NULL);
-	if (ready->check != QUIRE_CHECK_OFF && qp_unlikely(!release_eights(ready->state, nr, n, v)))
+	if (qi_checked(q) && qp_unlikely(!release_eights(q->states, nr, n, v)))
 		return rest(q, n, slots, 0, NULL);
 	pushed = push_eights(ready, nr, n, v);
 	if (qp_likely(pushed < QP_LEFT))

@@ -326,7 +326,7 @@ static void pass_on(struct qi_front *front, struct qi_runs *runs, bool feeds, ui
 }
 
 /*
- * Make room for n pages and more, a batch at a time, but never below half: the list stays warm. No
+ * Make room for n pages and more, a batch at a time, until about half is left: the list stays warm. No
  * more than a list's worth, whoever keeps pushing.
  */
 static void overflow(struct qi_front *front, struct qi_pcp *pcp, bool feeds, uint32_t n)

@@ -37,7 +37,7 @@ struct qi_pcp {
 	_Atomic uint32_t drains_begun; /* written under drain_lock */
 	/* written now and then by anybody: hints, and counts of events */
 	_Atomic uint32_t refill; /* pages of the next refill */
-	_Atomic uint32_t overflow; /* pages of the next overflow */
+	_Atomic uint32_t overflow; /* pages of the last overflow, and how often it was the most */
 	_Atomic uint32_t turn; /* enum qi_turn */
 	_Atomic uint64_t pushes_seen; /* pushes ever, after the last refill */
 	_Atomic uint64_t nr_busy;

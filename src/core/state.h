@@ -88,6 +88,18 @@ static inline bool qi_is_run_down(uint32_t n, const uint32_t *pfns)
 	return apart == 0;
 }
 
+#define QI_NO_RUN UINT32_MAX
+
+/* The lowest of n pfns that follow each other, up or (as pages freed one by one lie in a list) down. */
+static inline uint32_t qi_run_start(uint32_t n, const uint32_t *pfns)
+{
+	if (pfns[n - 1] - pfns[0] == n - 1)
+		return qi_is_run(n, pfns) ? pfns[0] : QI_NO_RUN;
+	if (pfns[0] - pfns[n - 1] == n - 1)
+		return qi_is_run_down(n, pfns) ? pfns[n - 1] : QI_NO_RUN;
+	return QI_NO_RUN;
+}
+
 /*
  * Octets: eight pages that follow each other from a multiple of eight are one word of states, read
  * or written at once where all eight belong to the caller.

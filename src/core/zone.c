@@ -194,21 +194,11 @@ static void file_block(struct qi_space *space, struct qi_zone *zone, uint32_t bl
 		qi_level_file(&space->blocks, &zone->block_bins, block, merged);
 }
 
-/* The lowest of n pfns that follow each other, up or down; QI_NO_PFN: they do not. */
-static uint32_t run_start(uint32_t n, const uint32_t *pfns)
-{
-	if (pfns[n - 1] - pfns[0] == n - 1)
-		return qi_is_run(n, pfns) ? pfns[0] : QI_NO_PFN;
-	if (pfns[0] - pfns[n - 1] == n - 1)
-		return qi_is_run_down(n, pfns) ? pfns[n - 1] : QI_NO_PFN;
-	return QI_NO_PFN;
-}
-
 static void set_items(struct qi_bits *bits, uint32_t n, const uint32_t *pfns)
 {
-	uint32_t start = run_start(n, pfns);
+	uint32_t start = qi_run_start(n, pfns);
 
-	if (start != QI_NO_PFN) {
+	if (start != QI_NO_RUN) {
 		qi_bits_set(bits, qi_item_of(start), n);
 		return;
 	}
@@ -231,10 +221,10 @@ static uint32_t in_one_block(uint32_t n, const uint32_t *pfns)
 static bool give_one_run(struct qi_space *space, struct qi_zone *zone, uint32_t n,
 			 const uint32_t *pfns)
 {
-	uint32_t start = run_start(n, pfns);
+	uint32_t start = qi_run_start(n, pfns);
 	uint32_t block = qi_block_of(start);
 
-	if (start == QI_NO_PFN || qi_block_of(start + n - 1) != block)
+	if (start == QI_NO_RUN || qi_block_of(start + n - 1) != block)
 		return false;
 	file_block(space, zone, block, qi_level_add(&space->blocks, block, qi_item_of(start), n));
 	return true;
