@@ -33,7 +33,7 @@ PUBLIC = {'quire/quire.h', 'quire/types.h'}
 LAYERS = {
     'src/port/': ('port/port.h', 'port/'),
     'src/core/': ('port/port.h', 'core/'),
-    'src/cache/': ('port/port.h', 'core/', 'cache/'),
+    'src/cache/': ('port/port.h', 'port/shared.h', 'core/', 'cache/'),
     'src/alloc/': ('port/port.h', 'port/wide.h', 'core/', 'cache/', 'alloc/'),
     'src/pool/': ('port/port.h', 'pool/'),
 }
@@ -45,7 +45,7 @@ USERS = {
     'tests/uses/': ('tests/support/',),
 }
 # Headers that each port, or each processor, has its own of.
-PROCESSOR = ('machine.h', 'sections.h', 'sections_wide.h', 'eights.h')
+PROCESSOR = ('machine.h', 'sections.h', 'sections_wide.h', 'sections_shared.h', 'eights.h')
 HOSTED = ('src/port/linux/',)
 UNCONDITIONAL = ('src/core/', 'src/cache/', 'src/alloc/')
 

@@ -311,10 +311,28 @@ QUIRE_API uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_regio
 QUIRE_API size_t quire_drain(struct quire *q, int cpu, size_t keep);
 
 /*
- * Not in this version: -EOPNOTSUPP. It will make drains of a CPU free of interrupts (isolate = 1),
- * at a higher price for that CPU's own calls, and undo that (isolate = 0). [any]
+ * From now on (isolate other than 0) drains of a CPU interrupt nobody there, for a CPU that is not to
+ * be disturbed (nohz_full, a polling core); or they may again (0). A number from 0 to nr_cpus - 1, or
+ * QUIRE_ALL_CPUS. Its own calls then commit to its list by an atomic instruction, and cost more; with
+ * QUIRE_CACHE_LOCKED and QUIRE_CACHE_NONE drains interrupt nobody in any case, and nothing changes.
+ * Isolating interrupts the CPU once, undoing it does not. May be called under load, again and again.
+ * Returns 0, also if it is so already; -ENOENT for an unknown CPU; -EOPNOTSUPP if the system refuses
+ * that one interruption: no CPU is isolated then that was not before; -EOWNERDEAD. [any]
  */
 QUIRE_API int quire_cpu_isolate(struct quire *q, int cpu, int isolate);
+
+/*
+ * Close the lists of a CPU (0 to nr_cpus - 1) or all of them (QUIRE_ALL_CPUS) until they are enabled
+ * again: they are emptied into the zone and stay empty, and that CPU's calls go to depot and zone. So
+ * what is freed from then on can be found at once, and coalesces. Calls nest, for each CPU: as many
+ * enables as disables. A depot is not emptied by this; quire_drain() does it.
+ *
+ * Return 0; -ENOENT for an unknown CPU; disable: -EOPNOTSUPP if the system refuses to interrupt a
+ * CPU, and then nothing is closed that was not before; enable: -EINVAL if the lists of one of the
+ * CPUs are not disabled, and then none is enabled; -EOWNERDEAD. [any]
+ */
+QUIRE_API int quire_lists_disable(struct quire *q, int cpu);
+QUIRE_API int quire_lists_enable(struct quire *q, int cpu);
 
 /*
  * Say that this thread is in a signal handler, and that it leaves it; they nest. Only needed where

@@ -133,6 +133,8 @@ enum quire_check {
  * with QUIRE_CACHE_PCP.
  */
 #define QUIRE_CONFIG_ONE_LIST (UINT32_C(1) << 3)
+/* Every CPU is isolated from the start, as by quire_cpu_isolate(): no drain interrupts any. */
+#define QUIRE_CONFIG_ISOLATED (UINT32_C(1) << 4)
 
 /*
  * config.aids: tell a checking tool which pages are free. quire_config_init() sets what the
@@ -331,6 +333,9 @@ struct quire_cpu_stats {
 	uint64_t pushes; /* pages put in */
 	uint64_t busy; /* QUIRE_CACHE_LOCKED: times a request found it locked */
 	uint64_t aborts; /* QUIRE_CACHE_PCP: sections interrupted, and begun again (times) */
+	uint32_t isolated; /* 1: its drains interrupt nobody (quire_cpu_isolate()) */
+	uint32_t disabled; /* quire_lists_disable() calls that are not undone yet */
+	uint64_t drains; /* QUIRE_CACHE_PCP: times its list was taken away, modulo 2^32 */
 };
 
 #ifdef __cplusplus

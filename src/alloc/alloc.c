@@ -134,20 +134,33 @@ QI_LONG_WAY uint64_t alloc_offset_long(struct quire *q, struct quire_region hand
 }
 
 /* The section left with nothing done. */
-QI_LONG_WAY void *alloc_page_left(struct quire *q, uint32_t why)
+QI_LONG_WAY void *alloc_page_left(struct quire *q, uint64_t word, uint32_t why)
 {
+	uint32_t pfn;
+
+	if (qi_ready_take_shared(q, why, &pfn))
+		return (void *)(q->ready.page_0 + qi_word_bytes(word, pfn));
 	qi_front_left(&q->front, why);
 	return alloc_page_long(q, 0, 0);
 }
 
 QI_LONG_WAY uint32_t alloc_pfn_left(struct quire *q, uint32_t why)
 {
+	uint32_t pfn;
+
+	if (qi_ready_take_shared(q, why, &pfn))
+		return pfn;
 	qi_front_left(&q->front, why);
 	return alloc_pfn_long(q, 0, 0);
 }
 
-QI_LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region handle, uint32_t why)
+QI_LONG_WAY uint64_t alloc_offset_left(struct quire *q, struct quire_region handle, uint64_t word,
+				       uint32_t why)
 {
+	uint32_t pfn;
+
+	if (qi_ready_take_shared(q, why, &pfn))
+		return qi_word_bytes(word, pfn - q->ready.first_pfn);
 	qi_front_left(&q->front, why);
 	return alloc_offset_long(q, handle, 0, 0);
 }
@@ -162,7 +175,7 @@ void *quire_alloc(struct quire *q, quire_gfp gfp, unsigned int order)
 		return alloc_page_long(q, gfp, order);
 	taken = qi_ready_take(q, word, &pfn);
 	if (qp_unlikely(taken >= QP_LEFT))
-		return alloc_page_left(q, taken);
+		return alloc_page_left(q, word, taken);
 	return (void *)(q->ready.page_0 + qi_word_bytes(word, pfn));
 }
 
@@ -205,7 +218,7 @@ uint64_t quire_alloc_offset(struct quire *q, struct quire_region handle, quire_g
 		return alloc_offset_long(q, handle, gfp, order);
 	taken = qi_ready_take(q, word, &pfn);
 	if (qp_unlikely(taken >= QP_LEFT))
-		return alloc_offset_left(q, handle, taken);
+		return alloc_offset_left(q, handle, word, taken);
 	return qi_word_bytes(word, pfn - q->ready.first_pfn);
 }
 

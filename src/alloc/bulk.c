@@ -307,6 +307,13 @@ static inline bool may_be_ready(uint64_t word, quire_gfp gfp, unsigned int order
 QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, void *slots,
 				  size_t done, uint32_t why)
 {
+	uint64_t word = qi_ready_take_of(q, form);
+	uint32_t pfn;
+
+	while (done < n && qi_ready_take_shared(q, why, &pfn))
+		qi_ready_write_one(q, form, word, slots, done++, pfn);
+	if (done == n)
+		return n;
 	qi_front_left(&q->front, why);
 	return alloc_bulk_long(q, form, qi_first_region, 0, 0, n, slots, done);
 }
@@ -328,7 +335,10 @@ static inline size_t alloc_few(struct quire *q, enum qi_form form, uint64_t word
 	return n;
 }
 
-/* The list had not as many: a full batch from the depot, if that is wanted, or else what it has. */
+/*
+ * The list had not as many, or is one for shared sections: what those get; a full batch from the
+ * depot, if that is wanted; or else what it has.
+ */
 QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why, uint32_t want,
 			       void *slots, size_t at)
 {
@@ -337,8 +347,9 @@ QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why,
 	uint32_t got = why;
 
 	if (why == QP_SHORT) {
-		got = 0;
-		if (want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
+		got = qi_front_any_isolated(&q->front) ? qi_front_take_shared(&q->front, want, pfns)
+						       : 0;
+		if (got == 0 && want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
 			got = qi_depot_get(q->front.depot, false, pfns);
 		if (got == 0)
 			got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);

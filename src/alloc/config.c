@@ -14,8 +14,9 @@ enum {
 	LIST_SHARE = 8, /* lists hold at most 1/8 of the pages, depots half as much */
 };
 
-#define KNOWN_FLAGS \
-	(QUIRE_CONFIG_INHERIT | QUIRE_CONFIG_NOIRQ | QUIRE_CONFIG_ZEROED | QUIRE_CONFIG_ONE_LIST)
+#define KNOWN_FLAGS                                                                                \
+	(QUIRE_CONFIG_INHERIT | QUIRE_CONFIG_NOIRQ | QUIRE_CONFIG_ZEROED | QUIRE_CONFIG_ONE_LIST | \
+	 QUIRE_CONFIG_ISOLATED)
 #define KNOWN_AIDS (QUIRE_AID_ASAN | QUIRE_AID_TSAN | QUIRE_AID_VALGRIND)
 
 void quire_config_init_sized(struct quire_config *config, size_t size, uint32_t aids)

@@ -95,7 +95,7 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	front->depot = (void *)(start + plan->layout.depot);
 	qi_depot_init(front->depot, config->batch, config->nr_depot,
 		      (void *)(start + plan->layout.depot_slots));
-	qi_front_init_lists(front, config->aids != 0);
+	qi_front_init_lists(front, config->aids != 0, (config->flags & QUIRE_CONFIG_ISOLATED) != 0);
 }
 
 /* What depends on the region comes with it: alloc/region.c. */

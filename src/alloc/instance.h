@@ -37,7 +37,7 @@ struct quire {
 	size_t list_bytes;
 	void *mapping; /* from the port, to be unmapped; NULL: the caller's buffer */
 	size_t mapping_bytes;
-	struct qp_lock region_lock; /* adding regions */
+	struct qp_lock region_lock; /* adding regions; isolating CPUs, enabling their lists */
 	_Atomic uint32_t claim_taken; /* 1: some request has the turn; see alloc/claim.c */
 	_Atomic uint32_t claim_progress; /* batches claimed or collected, by whoever has it */
 	struct qi_reporter reporter;

@@ -16,6 +16,20 @@ static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *p
 }
 
 /*
+ * The same, out of line, when that has left: the list may be short, or the CPU isolated, and its list
+ * found by shared sections alone. false: that is not it.
+ */
+static inline bool qi_ready_take_shared(struct quire *q, uint32_t why, uint32_t *pfn)
+{
+	if (why != QP_SHORT || !qi_front_any_isolated(&q->front) ||
+	    qi_front_take_shared(&q->front, 1, pfn) == 0)
+		return false;
+	if (qi_checked(q))
+		qi_state_set(q->states, *pfn, QI_STATE_HELD);
+	return true;
+}
+
+/*
  * Whether a page below the word's bound becomes free by state; false: nothing has been done. Pfns
  * below the region's first have no page, and are never held.
  */
@@ -39,6 +53,14 @@ static inline uint32_t qi_ready_give(struct quire *q, uint64_t word, uint64_t pf
 	if (qp_unlikely(pfn >= qi_ready_bound(word) || !qi_ready_accept(q, word, pfn)))
 		return QP_STRANGER;
 	return qp_push_one(q->ready.pcps, q->ready.nr_cpus, pfn);
+}
+
+/* And for pages that are free by state, when their push has left. */
+static inline bool qi_ready_give_shared(struct quire *q, uint32_t why, uint32_t n,
+					const uint32_t *pfns)
+{
+	return why == QP_SHORT && qi_front_any_isolated(&q->front) &&
+	       qi_front_give_shared(&q->front, n, pfns);
 }
 
 #endif /* QI_ALLOC_READY_ONE_H */

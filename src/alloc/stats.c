@@ -114,6 +114,10 @@ int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *
 		known.pushes = qi_pcp_pushes(pcp);
 		known.busy = qi_count_get(&pcp->nr_busy);
 		known.aborts = qi_count_get(&pcp->nr_aborts);
+		known.isolated = qi_pcp_isolated(pcp);
+		known.disabled = qi_pcp_diverts(pcp);
+		known.drains = atomic_load_explicit((_Atomic uint32_t *)&pcp->drains_begun,
+						    memory_order_relaxed);
 	}
 	memcpy(stats, &known, known.size);
 	return 0;

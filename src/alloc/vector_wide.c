@@ -27,31 +27,34 @@ static const qp_eight steps = { 0, 1, 2, 3, 4, 5, 6, 7 };
 		}               \
 	} while (0)
 
-INLINED uint32_t pop_eights(const struct qi_ready *ready, uint32_t nr, uint32_t n, qp_eight *v)
-{
-	const void *pcps = ready->pcps;
+/* The call of the section for that many eights. */
+#define FOR_EIGHTS(section, nr, ...)            \
+	((nr) == 1   ? section##_1(__VA_ARGS__) \
+	 : (nr) == 2 ? section##_2(__VA_ARGS__) \
+	 : (nr) == 4 ? section##_4(__VA_ARGS__) \
+		     : section##_8(__VA_ARGS__))
 
-	if (nr == 1)
-		return qp_pop_wide_1(pcps, &ready->nr_cpus, n, v);
-	if (nr == 2)
-		return qp_pop_wide_2(pcps, &ready->nr_cpus, n, v);
-	if (nr == 4)
-		return qp_pop_wide_4(pcps, &ready->nr_cpus, n, v);
-	return qp_pop_wide_8(pcps, &ready->nr_cpus, n, v);
+/* A CPU that is isolated has its list where shared sections find it. */
+INLINED uint32_t pop_eights(const struct quire *q, uint32_t nr, uint32_t n, qp_eight *v)
+{
+	const struct qi_ready *ready = &q->ready;
+	const uint32_t *nr_cpus = &ready->nr_cpus;
+	uint32_t popped = FOR_EIGHTS(qp_pop_wide, nr, ready->pcps, nr_cpus, n, v);
+
+	if (qp_unlikely(popped == QP_SHORT) && qi_front_any_isolated(&q->front))
+		popped = FOR_EIGHTS(qp_pop_wide_shared, nr, ready->pcps, nr_cpus, n, v);
+	return popped;
 }
 
-INLINED uint32_t push_eights(const struct qi_ready *ready, uint32_t nr, uint32_t n,
-			     const qp_eight *v)
+INLINED uint32_t push_eights(const struct quire *q, uint32_t nr, uint32_t n, const qp_eight *v)
 {
-	const void *pcps = ready->pcps;
+	const struct qi_ready *ready = &q->ready;
+	const uint32_t *nr_cpus = &ready->nr_cpus;
+	uint32_t pushed = FOR_EIGHTS(qp_push_wide, nr, ready->pcps, nr_cpus, n, v);
 
-	if (nr == 1)
-		return qp_push_wide_1(pcps, &ready->nr_cpus, n, v);
-	if (nr == 2)
-		return qp_push_wide_2(pcps, &ready->nr_cpus, n, v);
-	if (nr == 4)
-		return qp_push_wide_4(pcps, &ready->nr_cpus, n, v);
-	return qp_push_wide_8(pcps, &ready->nr_cpus, n, v);
+	if (qp_unlikely(pushed == QP_SHORT) && qi_front_any_isolated(&q->front))
+		pushed = FOR_EIGHTS(qp_push_wide_shared, nr, ready->pcps, nr_cpus, n, v);
+	return pushed;
 }
 
 INLINED void spill(uint32_t nr, const qp_eight *v, uint32_t *pfns)
@@ -252,9 +255,8 @@ INLINED bool read_eights(enum qi_form form, const struct qi_range *range, uint32
 INLINED size_t take_eights(enum qi_form form, struct quire *q, uint32_t nr, uint32_t n, void *slots,
 			   qi_take_rest *rest)
 {
-	const struct qi_ready *ready = &q->ready;
 	qp_eight v[QP_EIGHT];
-	uint32_t popped = pop_eights(ready, nr, n, v);
+	uint32_t popped = pop_eights(q, nr, n, v);
 
 	if (qp_unlikely(popped >= QP_LEFT))
 		return rest(q, n, slots, popped);
@@ -281,7 +283,6 @@ INLINED size_t give_spilled(struct quire *q, uint32_t nr, uint32_t n, const qp_e
 INLINED size_t give_eights(enum qi_form form, struct quire *q, uint32_t nr, uint32_t n,
 			   const void *slots, qi_give_rest *rest)
 {
-	const struct qi_ready *ready = &q->ready;
 	const struct qi_range *range = qi_ready_range(q, form);
 	qp_eight v[QP_EIGHT];
 	uint32_t pushed;
@@ -295,7 +296,7 @@ INLINED size_t give_eights(enum qi_form form, struct quire *q, uint32_t nr, uint
 		return rest(q, n, slots, 0, NULL);
 	if (qi_checked(q) && qp_unlikely(!release_eights(q->states, nr, n, v)))
 		return rest(q, n, slots, 0, NULL);
-	pushed = push_eights(ready, nr, n, v);
+	pushed = push_eights(q, nr, n, v);
 	if (qp_likely(pushed < QP_LEFT))
 		return n;
 	return give_spilled(q, nr, n, v, slots, pushed, rest);

@@ -7,8 +7,10 @@
  * period (qp_fence_cpu()) the old one is the drainer's alone. Its pages never go back into a live
  * list: the caller's own part first, then depot or zone. 3. A fence that fails leaves the CPU
  * "unfenced": its owner goes on with the new list, and the old one keeps its pages until a later
- * drain has fenced. Nothing is swapped back, as somebody may be inside either list. 4. Drains of one
- * CPU merge: who waited for the lock while a drain began after his own request has had his drain.
+ * drain has fenced. Nothing is swapped back, as somebody may be inside either list. 4. An isolated CPU
+ * is not fenced: its sections commit by compare-and-swap, so it is enough to close the old list.
+ * 5. Drains of one CPU merge: who waited for the lock while a drain began after his own request has
+ * had his drain.
  */
 #include "cache/front.h"
 
@@ -46,10 +48,16 @@ static bool fence_locked(struct qi_front *front, struct qi_pcp *pcp)
 	return !pcp->unfenced;
 }
 
-/* Release: sections that begin from now on find the list as we have left it. */
-static void set_lp(struct qi_pcp *pcp, const struct qp_list *list)
+/*
+ * Which list those find who push and pop: shared sections if the CPU is isolated, and the others if
+ * not. Release: who begins from now on finds the list as we have left it.
+ */
+static void show(const struct qi_front *front, struct qi_pcp *pcp, const struct qp_list *list)
 {
-	atomic_store_explicit(&pcp->lp, (uintptr_t)list, memory_order_release);
+	bool shared = front->kind == QI_FRONT_PCP && qi_pcp_isolated(pcp);
+
+	atomic_store_explicit(shared ? &pcp->shared_lp : &pcp->lp, (uintptr_t)list,
+			      memory_order_release);
 }
 
 /*
@@ -64,8 +72,11 @@ static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
 	qi_list_open(idle, &limits);
 	qi_pcp_reset(pcp, &front->adapt);
 	atomic_store_explicit(&pcp->live, idle == pcp->lists[1], memory_order_release);
-	set_lp(pcp, idle);
-	pcp->unfenced = true;
+	show(front, pcp, idle);
+	if (qi_pcp_isolated(pcp))
+		qi_list_close_shared(idle_list(pcp));
+	else
+		pcp->unfenced = true;
 }
 
 /*
@@ -289,19 +300,33 @@ uint64_t qi_front_count_lists(const struct qi_front *front)
  * From the store of lp on no section begins in these lists; after the fence none is inside; so what
  * they have then is all that they will ever have.
  */
+static bool hide_by_fence_locked(struct qi_front *front, struct qi_pcp *pcp)
+{
+	show(front, pcp, &qi_closed_list);
+	if (fence_locked(front, pcp) && qp_fence_cpu(cpu_of(front, pcp)))
+		return true;
+	show(front, pcp, qi_pcp_live(pcp));
+	return false;
+}
+
+/* Who is inside a closed list will not commit; who is inside a locked one is waited for. */
 static bool divert_locked(struct qi_front *front, struct qi_pcp *pcp)
 {
-	set_lp(pcp, &qi_closed_list);
+	if (front->kind == QI_FRONT_PCP && !qi_pcp_isolated(pcp))
+		return hide_by_fence_locked(front, pcp);
+	show(front, pcp, &qi_closed_list);
 	if (front->kind == QI_FRONT_PCP) {
-		if (!fence_locked(front, pcp) || !qp_fence_cpu(cpu_of(front, pcp))) {
-			set_lp(pcp, qi_pcp_live(pcp));
-			return false;
-		}
-		return true;
+		qi_list_close_shared(qi_pcp_live(pcp));
+	} else {
+		qi_pcp_lock(pcp);
+		qi_pcp_release(pcp);
 	}
-	qi_pcp_lock(pcp);
-	qi_pcp_release(pcp);
 	return true;
+}
+
+static void set_diverts(struct qi_pcp *pcp, uint32_t nr)
+{
+	atomic_store_explicit(&pcp->nr_diverts, nr, memory_order_relaxed);
 }
 
 /* What closed lists have. A drain by lock needs none but the list's, so it may be at it as well. */
@@ -328,15 +353,73 @@ bool qi_front_divert(struct qi_front *front, uint32_t cpu)
 		return true;
 	pcp = &front->pcps[cpu];
 	(void)qp_lock(&pcp->drain_lock);
-	closed = pcp->nr_diverts > 0 || divert_locked(front, pcp);
-	pcp->nr_diverts += closed;
+	closed = qi_pcp_diverts(pcp) > 0 || divert_locked(front, pcp);
+	set_diverts(pcp, qi_pcp_diverts(pcp) + closed);
 	if (closed)
 		empty_closed(front, pcp);
 	qp_unlock(&pcp->drain_lock);
 	return closed;
 }
 
-void qi_front_undivert(struct qi_front *front, uint32_t cpu)
+bool qi_front_undivert(struct qi_front *front, uint32_t cpu)
+{
+	struct qi_pcp *pcp;
+	bool diverted;
+
+	if (front->high == 0)
+		return true;
+	pcp = &front->pcps[cpu];
+	(void)qp_lock(&pcp->drain_lock);
+	diverted = qi_pcp_diverts(pcp) > 0;
+	if (diverted)
+		set_diverts(pcp, qi_pcp_diverts(pcp) - 1);
+	if (diverted && qi_pcp_diverts(pcp) == 0) {
+		qi_list_reopen(qi_pcp_live(pcp));
+		show(front, pcp, qi_pcp_live(pcp));
+	}
+	qp_unlock(&pcp->drain_lock);
+	return diverted;
+}
+
+/* ---- Isolated CPUs -------------------------------------------------------------------------- */
+
+/*
+ * A section that stores its header must be over before the first one that compares and swaps. The
+ * other way round needs no fence: shared sections still inside are the CPU's own, as the others are,
+ * so none of these runs before those have ended; and drains fence both kinds. Diverted lists have
+ * nobody inside.
+ */
+static bool isolate_locked(struct qi_front *front, struct qi_pcp *pcp, enum qi_isolated isolated)
+{
+	bool shown = front->kind == QI_FRONT_PCP && qi_pcp_diverts(pcp) == 0;
+
+	if (shown && isolated == QI_NOT_ISOLATED)
+		show(front, pcp, &qi_closed_list);
+	if (shown && isolated != QI_NOT_ISOLATED && !hide_by_fence_locked(front, pcp))
+		return false;
+	atomic_store_explicit(&pcp->isolated, isolated, memory_order_relaxed);
+	atomic_fetch_add(&front->nr_isolated, isolated == QI_NOT_ISOLATED ? UINT32_MAX : 1);
+	if (shown)
+		show(front, pcp, qi_pcp_live(pcp));
+	return true;
+}
+
+bool qi_front_isolate(struct qi_front *front, uint32_t cpu, bool isolate)
+{
+	struct qi_pcp *pcp;
+	bool done = true;
+
+	if (front->high == 0)
+		return true;
+	pcp = &front->pcps[cpu];
+	(void)qp_lock(&pcp->drain_lock);
+	if (qi_pcp_isolated(pcp) != isolate)
+		done = isolate_locked(front, pcp, isolate ? QI_JUST_ISOLATED : QI_NOT_ISOLATED);
+	qp_unlock(&pcp->drain_lock);
+	return done;
+}
+
+void qi_front_isolate_end(struct qi_front *front, uint32_t cpu, bool keep)
 {
 	struct qi_pcp *pcp;
 
@@ -344,8 +427,12 @@ void qi_front_undivert(struct qi_front *front, uint32_t cpu)
 		return;
 	pcp = &front->pcps[cpu];
 	(void)qp_lock(&pcp->drain_lock);
-	if (--pcp->nr_diverts == 0)
-		set_lp(pcp, qi_pcp_live(pcp));
+	if (atomic_load_explicit(&pcp->isolated, memory_order_relaxed) == QI_JUST_ISOLATED) {
+		if (keep)
+			atomic_store_explicit(&pcp->isolated, QI_ISOLATED, memory_order_relaxed);
+		else
+			(void)isolate_locked(front, pcp, QI_NOT_ISOLATED);
+	}
 	qp_unlock(&pcp->drain_lock);
 }
 

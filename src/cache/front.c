@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/front.h"
+#include "port/shared.h"
 
 enum {
 	/*
@@ -9,8 +10,9 @@ enum {
 	MOST_ABORTS = 64,
 };
 
-static void init_pcp(struct qi_front *front, uint32_t cpu)
+static void init_pcp(struct qi_front *front, uint32_t cpu, bool isolated)
 {
+	bool shared = isolated && front->kind == QI_FRONT_PCP;
 	struct qi_pcp *pcp = &front->pcps[cpu];
 	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
 	uint32_t nr = qi_front_lists_of(front->kind);
@@ -23,18 +25,25 @@ static void init_pcp(struct qi_front *front, uint32_t cpu)
 		qi_list_init(pcp->lists[i], front->high);
 	}
 	qi_list_open(pcp->lists[0], &limits);
-	atomic_store_explicit(&pcp->lp, (uintptr_t)pcp->lists[0], memory_order_relaxed);
+	atomic_store_explicit(shared ? &pcp->shared_lp : &pcp->lp, (uintptr_t)pcp->lists[0],
+			      memory_order_relaxed);
+	atomic_store_explicit(shared ? &pcp->lp : &pcp->shared_lp, (uintptr_t)&qi_closed_list,
+			      memory_order_relaxed);
+	atomic_store_explicit(&pcp->isolated, isolated ? QI_ISOLATED : QI_NOT_ISOLATED,
+			      memory_order_relaxed);
 	qi_pcp_reset(pcp, &front->adapt);
 }
 
-void qi_front_init_lists(struct qi_front *front, bool shown)
+void qi_front_init_lists(struct qi_front *front, bool shown, bool isolated)
 {
 	bool ready = front->kind != QI_FRONT_NONE && front->high > 0 && !front->noirq && !shown;
 
 	front->ready_take = ready ? (uint8_t)front->kind : 0;
 	front->ready_give = ready && front->space->nr_zones == 1 ? (uint8_t)front->kind : 0;
 	for (uint32_t cpu = 0; cpu < qi_front_nr_lists(front); cpu++)
-		init_pcp(front, cpu);
+		init_pcp(front, cpu, isolated);
+	atomic_store_explicit(&front->nr_isolated, isolated ? qi_front_nr_lists(front) : 0,
+			      memory_order_relaxed);
 }
 
 struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn)
@@ -73,12 +82,14 @@ static struct qi_pcp *usable_pcp(const struct qi_front *front, bool may_wait)
 
 /* ---- Pop and push, by kind ------------------------------------------------------------------ */
 
-static uint32_t pop_by_section(struct qi_front *front, bool to_low, uint32_t want, uint32_t *pfns)
+static uint32_t pop_by_section(struct qi_front *front, bool shared, bool to_low, uint32_t want,
+			       uint32_t *pfns)
 {
 	uint32_t n = QP_ABORTED;
 
 	for (int i = 0; i < MOST_ABORTS && n == QP_ABORTED; i++) {
-		n = qp_pop_batch(front->pcps, &front->nr_cpus, to_low, want, pfns);
+		n = shared ? qp_pop_shared(front->pcps, &front->nr_cpus, to_low, want, pfns)
+			   : qp_pop_batch(front->pcps, &front->nr_cpus, to_low, want, pfns);
 		if (n >= QP_LEFT)
 			qi_front_left(front, n);
 	}
@@ -102,7 +113,7 @@ static uint32_t pop(struct qi_front *front, struct qi_pcp *pcp, bool to_low, uin
 	uint32_t n;
 
 	if (front->kind == QI_FRONT_PCP)
-		return pop_by_section(front, to_low, want, pfns);
+		return pop_by_section(front, qi_pcp_shared(pcp), to_low, want, pfns);
 	if (qi_pcp_count(pcp) == 0)
 		return 0;
 	list = enter(pcp);
@@ -119,12 +130,14 @@ enum push {
 	PUSH_BUSY,
 };
 
-static enum push push_by_section(struct qi_front *front, uint32_t n, const uint32_t *pfns)
+static enum push push_by_section(struct qi_front *front, bool shared, uint32_t n,
+				 const uint32_t *pfns)
 {
 	uint32_t pushed = QP_ABORTED;
 
 	for (int i = 0; i < MOST_ABORTS && pushed == QP_ABORTED; i++) {
-		pushed = qp_push_batch(front->pcps, &front->nr_cpus, n, pfns);
+		pushed = shared ? qp_push_shared(front->pcps, &front->nr_cpus, n, pfns)
+				: qp_push_batch(front->pcps, &front->nr_cpus, n, pfns);
 		if (pushed >= QP_LEFT)
 			qi_front_left(front, pushed);
 	}
@@ -139,13 +152,23 @@ static enum push push(struct qi_front *front, struct qi_pcp *pcp, uint32_t n, co
 	bool pushed;
 
 	if (front->kind == QI_FRONT_PCP)
-		return push_by_section(front, n, pfns);
+		return push_by_section(front, qi_pcp_shared(pcp), n, pfns);
 	list = enter(pcp);
 	if (list == NULL)
 		return PUSH_BUSY;
 	pushed = qi_list_push_locked(list, n, pfns);
 	qi_pcp_release(pcp);
 	return pushed ? PUSHED : PUSH_FULL;
+}
+
+uint32_t qi_front_take_shared(struct qi_front *front, uint32_t want, uint32_t *pfns)
+{
+	return pop_by_section(front, true, true, want, pfns);
+}
+
+bool qi_front_give_shared(struct qi_front *front, uint32_t n, const uint32_t *pfns)
+{
+	return push_by_section(front, true, n, pfns) == PUSHED;
 }
 
 /* ---- The places behind the lists ------------------------------------------------------------ */

@@ -44,6 +44,7 @@ struct qi_front {
 	struct qi_zone *home;
 	struct qi_depot *depot;
 	/* each with protection of its own */
+	_Atomic uint32_t nr_isolated; /* CPUs */
 	_Atomic uint64_t nr_drains;
 	_Atomic uint64_t nr_drained_pages;
 };
@@ -74,6 +75,19 @@ static inline uint32_t qi_front_mine(const struct qi_front *front)
 
 /* A section left with nothing done: make this thread known, and count. */
 void qi_front_left(struct qi_front *front, uint32_t why);
+
+static inline bool qi_front_any_isolated(const struct qi_front *front)
+{
+	return qp_unlikely(atomic_load_explicit((_Atomic uint32_t *)&front->nr_isolated,
+						memory_order_relaxed) > 0);
+}
+
+/*
+ * What an isolated CPU's list has, by a thread that is known: up to want pages above the low mark;
+ * and n pages into it. 0 or false: it has nothing or no room, or the CPU is not isolated.
+ */
+uint32_t qi_front_take_shared(struct qi_front *front, uint32_t want, uint32_t *pfns);
+bool qi_front_give_shared(struct qi_front *front, uint32_t n, const uint32_t *pfns);
 
 static inline uint32_t qi_front_take_one_locked(struct qi_front *front)
 {
@@ -143,9 +157,9 @@ static inline uint32_t qi_front_lists_of(uint32_t kind)
 
 /*
  * Set up the lists; the constants above are set, but for the ready ones. shown: somebody wants to
- * see each page on its way, so there are no fast cases.
+ * see each page on its way, so there are no fast cases. isolated: all CPUs are.
  */
-void qi_front_init_lists(struct qi_front *front, bool shown);
+void qi_front_init_lists(struct qi_front *front, bool shown, bool isolated);
 
 /*
  * What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages.
@@ -194,11 +208,25 @@ uint64_t qi_front_count_lists(const struct qi_front *front);
 
 /*
  * Close a CPU's lists: from a successful divert on until the undivert that matches it they stay
- * empty, and requests go to depot and zone. They nest. false: the system refused, and nothing has
- * changed. Both may wait.
+ * empty, and requests go to depot and zone. They nest. false: the system refused, or there was no
+ * divert to be undone, and nothing has changed. Both may wait.
  */
 bool qi_front_divert(struct qi_front *front, uint32_t cpu);
-void qi_front_undivert(struct qi_front *front, uint32_t cpu);
+bool qi_front_undivert(struct qi_front *front, uint32_t cpu);
+
+/* Whether a CPU's lists are closed; a hint. */
+static inline bool qi_front_diverted(const struct qi_front *front, uint32_t cpu)
+{
+	return front->high == 0 || qi_pcp_diverts(&front->pcps[cpu]) > 0;
+}
+
+/*
+ * From now on drains do not interrupt this CPU, or may again. false: the system refused, and nothing
+ * has changed. What it has isolated is not settled before the end, which may undo it. Both may wait;
+ * one caller at a time.
+ */
+bool qi_front_isolate(struct qi_front *front, uint32_t cpu, bool isolate);
+void qi_front_isolate_end(struct qi_front *front, uint32_t cpu, bool keep);
 
 /* Hold all drains off, around fork; and empty all lists in a child that inherits, alone. */
 void qi_front_hold(struct qi_front *front);

@@ -32,6 +32,20 @@ void qi_list_close(struct qp_list *list)
 	qi_list_commit(list, qi_header(list) | QP_CLOSED);
 }
 
+/*
+ * Acquire: the slots that the last commit speaks of. Release: who finds it closed finds the list that
+ * is live now.
+ */
+void qi_list_close_shared(struct qp_list *list)
+{
+	atomic_fetch_or_explicit(&list->header, QP_CLOSED, memory_order_acq_rel);
+}
+
+void qi_list_reopen(struct qp_list *list)
+{
+	qi_list_commit(list, qi_header(list) & ~QP_CLOSED);
+}
+
 uint32_t qi_list_pop_locked(struct qp_list *list, uint32_t keep, uint32_t want, uint32_t *pfns)
 {
 	uint64_t header = qi_header(list);

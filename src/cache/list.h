@@ -117,6 +117,12 @@ void qi_list_init(struct qp_list *list, uint32_t capacity);
 /* From idle to live, and back. It is empty. */
 void qi_list_open(struct qp_list *list, const struct qi_limits *limits);
 void qi_list_close(struct qp_list *list);
+/*
+ * From live to idle while shared sections may be inside: from now on their commits fail, and what is
+ * in it is the caller's. And back, with the limits that it had.
+ */
+void qi_list_close_shared(struct qp_list *list);
+void qi_list_reopen(struct qp_list *list);
 
 /* Up to want pages while more than keep are left; how many. */
 uint32_t qi_list_pop_locked(struct qp_list *list, uint32_t keep, uint32_t want, uint32_t *pfns);

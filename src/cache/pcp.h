@@ -6,10 +6,12 @@
  * empty, closed, and belongs to whoever holds drain_lock. `locked` has one list, behind held, which
  * requests only try. Whoever fails goes on to the next place.
  *
- *	lp == lists[live] or, while the lists are diverted, lp == &qi_closed_list
+ *	isolated	shared_lp == lists[live], lp == &qi_closed_list
+ *	not isolated	lp == lists[live], shared_lp == &qi_closed_list
+ *	diverted	both are &qi_closed_list
  *
- * lp is for those who push and pop; everybody else, who must know a list whether it is closed or not,
- * goes by live.
+ * These are for those who push and pop; everybody else, who must know a list whether it is closed or
+ * not, goes by live.
  */
 #ifndef QI_CACHE_PCP_H
 #define QI_CACHE_PCP_H
@@ -23,9 +25,17 @@ enum qi_turn {
 	QI_TURN_OVERFLOW,
 };
 
+/* Whether a CPU may be interrupted. */
+enum qi_isolated {
+	QI_NOT_ISOLATED,
+	QI_ISOLATED,
+	QI_JUST_ISOLATED, /* by a call that isolates several, and may have to undo it */
+};
+
 struct qi_pcp {
 	/* read by each request of this CPU */
 	_Atomic uintptr_t lp; /* list of its sections; written under drain_lock */
+	_Atomic uintptr_t shared_lp; /* pcp: list of its shared sections; likewise */
 	_Atomic uint32_t held; /* locked: 1: somebody uses the list */
 	_Atomic uint32_t live; /* index of the live list; written under drain_lock */
 	_Atomic uintptr_t owner; /* locked: who; debug builds only */
@@ -33,7 +43,8 @@ struct qi_pcp {
 	/* drains */
 	_Alignas(2 * QP_CACHE_LINE) struct qp_lock drain_lock;
 	bool unfenced; /* the idle list may still be in use, and keeps its pages; by drain_lock */
-	uint32_t nr_diverts; /* by drain_lock */
+	_Atomic uint32_t isolated; /* enum qi_isolated; written under drain_lock */
+	_Atomic uint32_t nr_diverts; /* written under drain_lock */
 	_Atomic uint32_t drains_begun; /* written under drain_lock */
 	/* written now and then by anybody: hints, and counts of events */
 	_Atomic uint32_t refill; /* pages of the next refill */
@@ -49,6 +60,7 @@ struct qi_pcp {
 };
 
 _Static_assert(offsetof(struct qi_pcp, lp) == 0, "known to sections");
+_Static_assert(offsetof(struct qi_pcp, shared_lp) == 8, "known to sections");
 _Static_assert(sizeof(struct qi_pcp) == 1u << QP_PCP_SHIFT, "known to sections");
 
 /* Acquire: whoever finds a list live finds it opened. */
@@ -59,11 +71,33 @@ static inline struct qp_list *qi_pcp_live(const struct qi_pcp *pcp)
 	return pcp->lists[live];
 }
 
-/* Whether the lists are closed for a while. A hint, to those who do not hold drain_lock. */
+static inline bool qi_pcp_hidden(const _Atomic uintptr_t *lp)
+{
+	return atomic_load_explicit((_Atomic uintptr_t *)lp, memory_order_relaxed) ==
+	       (uintptr_t)&qi_closed_list;
+}
+
+static inline bool qi_pcp_isolated(const struct qi_pcp *pcp)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&pcp->isolated, memory_order_relaxed) !=
+	       QI_NOT_ISOLATED;
+}
+
+static inline uint32_t qi_pcp_diverts(const struct qi_pcp *pcp)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&pcp->nr_diverts, memory_order_relaxed);
+}
+
+/* Whether shared sections find the live list. A hint, to those who do not hold drain_lock. */
+static inline bool qi_pcp_shared(const struct qi_pcp *pcp)
+{
+	return !qi_pcp_hidden(&pcp->shared_lp);
+}
+
+/* Whether the lists are closed for a while; a hint likewise. */
 static inline bool qi_pcp_closed(const struct qi_pcp *pcp)
 {
-	return atomic_load_explicit((_Atomic uintptr_t *)&pcp->lp, memory_order_relaxed) ==
-	       (uintptr_t)&qi_closed_list;
+	return qi_pcp_hidden(&pcp->lp) && qi_pcp_hidden(&pcp->shared_lp);
 }
 
 /* Acquire: what a watch reads after a look at the lists is read after this. */

@@ -41,11 +41,11 @@ struct qp_list {
 };
 
 /*
- * The first word of a CPU's record, of which there is one each 2^QP_PCP_SHIFT bytes: the address of
- * the list that its sections work on. That is its live list; or, while they are to leave the CPU's
- * lists alone, one that is empty and full at once, with count, high and low all 0. Every section
- * leaves it by a test that it makes in any list, and the slow path asks why: the lists are closed for
- * a while. Those of isolated CPUs, where commits would compare and swap, can be hidden likewise.
+ * The first words of a CPU's record, of which there is one each 2^QP_PCP_SHIFT bytes: the address of
+ * the list that its sections work on, and of the one that its shared sections do (port/shared.h). One
+ * of them is its live list, the other, or both while the lists are to be left alone, one that is
+ * empty and full at once, with count, high and low all 0. Every section leaves it by a test that it
+ * makes in any list, and the slow path asks why.
  */
 enum {
 	QP_PCP_SHIFT = 8,

@@ -27,11 +27,12 @@
  *
  *	uint32_t qp_pop_wide_k(pcps, nr_cpus, n, eights)	from above the low mark
  *	uint32_t qp_push_wide_k(pcps, nr_cpus, n, eights)
+ *	uint32_t qp_pop_wide_shared_k(...), qp_push_wide_shared_k(...)	as in port/shared.h
  */
 #ifndef QI_PORT_WIDE_H
 #define QI_PORT_WIDE_H
 
-#include "port/port.h"
+#include "port/shared.h"
 
 #define QP_EIGHT 8
 

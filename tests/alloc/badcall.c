@@ -237,13 +237,15 @@ static void test_sizes_of_result_structures(const struct qt_param *param)
 	qt_end(&t);
 }
 
-static void test_isolation_is_not_there_yet(const struct qt_param *param)
+static void test_cpus_without_lists(const struct qt_param *param)
 {
 	struct qt t;
 
 	qt_open_mapped(&t, param, NR_PAGES);
-	qt_assert_err(quire_cpu_isolate(t.q, 0, 1), EOPNOTSUPP);
-	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "version");
+	qt_assert_err(quire_cpu_isolate(t.q, 1 << 20, 1), ENOENT);
+	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "1048576", "QUIRE_ALL_CPUS");
+	qt_assert_err(quire_lists_disable(t.q, -7), ENOENT);
+	qt_assert_err(quire_lists_enable(t.q, -7), ENOENT);
 	qt_end(&t);
 }
 
@@ -270,7 +272,7 @@ int main(void)
 		QT_TEST(no_such_region),
 		QT_TEST(null_arguments),
 		QT_TEST(sizes_of_result_structures),
-		QT_TEST(isolation_is_not_there_yet),
+		QT_TEST(cpus_without_lists),
 		QT_TEST(refused_calls_are_counted),
 	};
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sections written to be refused: a good one, and for each rule a change that breaks it."""
+import rseq
 
-SLOTS = 32  # where they begin in a list, here
+LAYOUT = rseq.Layout(slots=32, closed=12)  # here
 
 TABLES = '''
 	.section __rseq_cs, "aw"
@@ -237,6 +238,8 @@ X86_BAD = TABLES_BAD + (
     ('CPU compared as signed', 'jae .Lno_cpu', 'jge .Lno_cpu', 'has not been compared'),
     ('load through a count', 'cmpl 8(%rax), %ecx', 'cmpl %edx, 8(%rcx)', NOT_OURS),
     ('CPU from before', 'movl 4(%rdi), %ecx', 'movl %r12d, %ecx', NOT_OURS),
+    ('commit that changes nothing', 'addq $0x4002, %r10', 'nop', 'no header made from'),
+    ('count read apart', 'movl %r10d, %ecx', 'movl (%rax), %ecx', 'is read in 2 places'),
     ('dead code', 'movl $2, %r11d', 'jmp .Lcopy\n\tnop', 'cannot be reached'),
 )
 
@@ -306,6 +309,7 @@ ARM_BAD = TABLES_BAD + (
     ('trap', 'mov w7, #2', 'brk #1', NO_PLACE),
     ('return', 'mov w7, #2', 'ret', NO_PLACE),
     ('exclusive load', 'ldr x6, [x4]', 'ldxr x6, [x4]', NO_PLACE),
+    ('exclusive load of the header', 'ldr x6, [x4]', 'ldaxr x6, [x4]', 'of no shared header'),
     ('atomic instruction', 'mov w7, #2', '.arch armv8.1-a\n\tldadd w7, w7, [x4]', NO_PLACE),
     ('jump through a register', 'mov w7, #2', 'br x7', NO_PLACE),
     ('jump out', 'mov w7, #2', 'cbz w8, outside', 'no exit is registered'),
@@ -317,8 +321,17 @@ ARM_BAD = TABLES_BAD + (
     ('store to a second scratch', 'str w8, [x5]', 'str w8, [x9]', 'scratch is one input'),
     ('store to the limits', 'str w8, [x5], #4', 'str w8, [x4, #8]', 'but not in a slot'),
     ('two commits', 'mov w7, #2', 'mov w7, #2\n\tstlr x6, [x4]', 'and no other'),
+    ('commit without order', 'stlr x6, [x4]', 'str x6, [x4]', 'is no release'),
     ('half a commit', 'stlr x6, [x4]', 'stlr w6, [x4]', 'no header made from the one read'),
     ('header from elsewhere', 'stlr x6, [x4]', 'stlr x3, [x4]', 'no header made from'),
     ('CPU not compared', 'b.hs .Lno_cpu', 'nop', 'has not been compared'),
     ('CPU compared as signed', 'b.hs .Lno_cpu', 'b.ge .Lno_cpu', 'has not been compared'),
+)
+
+# (machine, kind, the good one, what makes it bad)
+GOOD_AND_BAD = (
+    ('x86-64', 'push batch', X86, X86_BAD),
+    ('x86-64', 'pop wide', X86_POP_WIDE, X86_POP_WIDE_BAD),
+    ('x86-64', 'push wide', X86_PUSH_WIDE, X86_PUSH_WIDE_BAD),
+    ('aarch64', 'push batch', ARM, ARM_BAD),
 )

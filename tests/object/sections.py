@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The restartable sections as they were built (rseq.py has the rules), and whether the checker that
-says so refuses what it should (bad.py)."""
+"""The restartable sections as they were built (rseq.py and walk.py have the rules), and whether the
+checker that says so refuses what it should (bad.py, bad_shared.py)."""
 import argparse
 import os
 import platform
@@ -8,26 +8,31 @@ import re
 import tempfile
 
 import bad
+import bad_shared
 import elf
 import rseq
 import tap
 
-KINDS = {'pop one', 'pop batch', 'push one', 'push batch'}
-WIDE = {'pop wide', 'push wide'}  # where registers of eight pages may be chosen at run time
+KINDS = {'pop one', 'pop batch', 'pop shared', 'push one', 'push batch', 'push shared'}
+# Where registers of eight pages may be chosen at run time.
+WIDE = {'pop wide', 'pop wide shared', 'push wide', 'push wide shared'}
 ARM_PREFIX = 'aarch64-linux-gnu-'
 
 
-def slots_of(lists):
-    """Where the slots begin in a list, as the header that the assembly was written by has it."""
+def layout_of(lists):
+    """Of a list, as the header that the assembly was written by has it."""
     with open(lists, encoding='utf-8') as file:
-        found = re.search(r'offsetof\(struct qp_list, slots\) == (\d+)', file.read())
-    tap.check(found, f'{lists} does not say where the slots begin')
-    return int(found.group(1))
+        text = file.read()
+    slots = re.search(r'offsetof\(struct qp_list, slots\) == (\d+)', text)
+    closed = re.search(r'#define QP_CLOSED \(UINT64_C\(1\) << (\d+)\)', text)
+    tap.check(slots, f'{lists} does not say where the slots begin')
+    tap.check(closed, f'{lists} does not say which bit closes a list')
+    return rseq.Layout(int(slots.group(1)), int(closed.group(1)))
 
 
 def check_library(path, lists, prefix=''):
     linked = elf.Elf(path, prefix)
-    sections = rseq.check(linked, slots_of(lists))
+    sections = rseq.check(linked, layout_of(lists))
     found = {section.kind for section in sections}
     wanted = KINDS | WIDE if linked.x86 else KINDS
     tap.check(found == wanted, f'{path} has sections of these kinds: {sorted(found)}')
@@ -61,7 +66,7 @@ def build(text, scratch, prefix):
 
 
 def check_good(text, kind, scratch, prefix):
-    sections = rseq.check(build(text, scratch, prefix), bad.SLOTS)
+    sections = rseq.check(build(text, scratch, prefix), bad.LAYOUT)
     kinds = [section.kind for section in sections]
     tap.check(kinds == [kind], f'the good section is taken for {kinds}')
 
@@ -71,7 +76,7 @@ def check_refused(good, change, scratch, prefix):
     tap.check(good.count(old) == 1, f'{old!r} is {good.count(old)} times in the good section')
     built = build(good.replace(old, new), scratch, prefix)
     try:
-        rseq.check(built, bad.SLOTS)
+        rseq.check(built, bad.LAYOUT)
     except tap.Failed as failure:
         tap.check(wanted in str(failure), f'refused, but not for what is wrong:\n{failure}')
     else:
@@ -113,13 +118,10 @@ def main():
             ]
         x86 = '' if native == 'x86_64' else 'x86_64-linux-gnu-'
         arm = '' if native == 'aarch64' else ARM_PREFIX
-        for machine, kind, good, changes, prefix in (
-            ('x86-64', 'push batch', bad.X86, bad.X86_BAD, x86),
-            ('x86-64', 'pop wide', bad.X86_POP_WIDE, bad.X86_POP_WIDE_BAD, x86),
-            ('x86-64', 'push wide', bad.X86_PUSH_WIDE, bad.X86_PUSH_WIDE_BAD, x86),
-            ('aarch64', 'push batch', bad.ARM, bad.ARM_BAD, arm),
-        ):
-            tests += checker_tests(scratch, machine, kind, good, changes, prefix)
+        for texts in (bad, bad_shared):
+            for machine, kind, good, changes in texts.GOOD_AND_BAD:
+                prefix = x86 if machine == 'x86-64' else arm
+                tests += checker_tests(scratch, machine, kind, good, changes, prefix)
         tap.main(tests)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Instructions of x86-64 and aarch64 in one form, as far as restartable sections use them.
 
-What is not known here has no place in a section: calls, system calls, traps, locked and string
-instructions, the stack. parse() answers with a Step of kind 'refused' for all of these.
+What is not known here has no place in a section: calls, system calls, traps, string instructions,
+the stack, and of the locked and exclusive ones all but those that compare and swap. The answer for
+these is a Step of kind 'refused'.
 """
 import re
 
@@ -25,6 +26,10 @@ class Step:
     that the instruction computes: operands are ('reg', name, bytes), the same multiplied as
     ('scaled', name, bytes), ('number', n) or ('memory',); operation is 'copy', 'add', 'sub', 'shl'
     or 'other'.
+
+    swaps: the store is made under a condition: that expected, an operand, is what is there, or
+    without one, that nobody has written there since an exclusive load; failed: the register that
+    says it was not made. acquires, releases: the load, the store is ordered so.
     """
 
     def __init__(self, kind):
@@ -32,6 +37,8 @@ class Step:
         self.load = None
         self.store = None
         self.value = None  # operand that is stored
+        self.swaps = self.exclusive = self.acquires = self.releases = False
+        self.expected = self.failed = None
         self.to = {}
         self.read = []  # operands of a comparison
         self.target = None  # of a jump
@@ -52,6 +59,7 @@ def difference(subtracts, operation, operands):
 X86_OLD = {'a': 'rax', 'b': 'rbx', 'c': 'rcx', 'd': 'rdx'}
 X86_SIZES = {'BYTE': 1, 'WORD': 2, 'DWORD': 4, 'QWORD': 8}
 X86_SIZES.update({'XMMWORD': 16, 'YMMWORD': 32, 'ZMMWORD': 64})
+X86_COMPARISONS = ('cmp', 'test', 'bt')
 X86_MOVES = re.compile(r'v?mov(aps|ups|dq[au](8|16|32|64)?|d|q|zx|)$')
 X86_ARITHMETIC = re.compile(r'(add|sub|and|or|xor|shl|shr|inc|dec|neg|not|imul|cmov\w+)$')
 
@@ -116,17 +124,32 @@ def x86_jump(line, step):
     return step
 
 
+def x86_swap(line):
+    """lock cmpxchg: a store that the header in rax is the condition of, and a load into rax."""
+    texts = [text.strip() for text in line.operands.split(' ', 1)[-1].split(',')]
+    step = Step(SET)
+    memory = x86_memory(texts[0])
+    if not line.operands.startswith('cmpxchg ') or not memory or len(texts) != 2:
+        return Step(REFUSED)
+    step.swaps, step.store = True, memory
+    step.value, step.expected = x86_operand(texts[1]), ('reg', 'rax', memory.size)
+    step.to['rax'] = ('other', [('memory',)], memory.size)
+    return step
+
+
 def x86(line):
     mnemonic = line.mnemonic
+    if mnemonic == 'lock':
+        return x86_swap(line)
     texts = [text.strip() for text in line.operands.split(',')] if line.operands else []
     if re.match(r'j\w+$', mnemonic) and mnemonic not in ('jrcxz', 'jecxz'):
         return x86_jump(line, Step(JUMP))
     if mnemonic in ('nop', 'nopw', 'nopl') or (mnemonic, texts) == ('xchg', ['ax', 'ax']):
         return Step(NOTHING)
     moves, arithmetic = X86_MOVES.match(mnemonic), X86_ARITHMETIC.match(mnemonic)
-    if not texts or not (moves or arithmetic or mnemonic in ('cmp', 'test', 'lea')):
+    if not texts or not (moves or arithmetic or mnemonic in (*X86_COMPARISONS, 'lea')):
         return Step(REFUSED)
-    step = Step(COMPARE if mnemonic in ('cmp', 'test') else SET)
+    step = Step(COMPARE if mnemonic in X86_COMPARISONS else SET)
     operands = [x86_operand(text) for text in texts]
     places = [x86_memory(text) for text, what in zip(texts, operands) if what[0] == 'memory']
     if mnemonic == 'lea':
@@ -174,7 +197,7 @@ def x86_set(step, mnemonic, operands, places):
 
 # ---- aarch64 ----
 
-ARM_LOADS = re.compile(r'(ldr|ldur|ldar|ldapr|ldp)(b|h|)$')
+ARM_LOADS = re.compile(r'(ldr|ldur|ldaxr|ldar|ldapr|ldp)(b|h|)$')
 ARM_STORES = re.compile(r'(str|stur|stlr|stp)(b|h|)$')
 ARM_ARITHMETIC = re.compile(
     r'(mov|movz|movk|movn|mvn|and|ands|orr|eor|bic|lsl|lsr|asr|sub|subs|add|adds|neg|'
@@ -230,14 +253,36 @@ def arm_access(line, load, store):
     step = Step(SET)
     if load:
         step.load = memory
+        step.exclusive = load.group(1) == 'ldaxr'
+        step.acquires = load.group(1) in ('ldaxr', 'ldar', 'ldapr')
         for name in names:
             what = 'copy' if len(names) == 1 else 'other'
             step.to[name[1]] = (what, [('memory',)], narrow)
     else:
         step.store = memory
+        step.releases = store.group(1) == 'stlr'
         step.value = names[0] if len(names) == 1 else None
     if growth:
         step.to[memory.base] = ('add', [('reg', memory.base, 8), ('number', growth)], 8)
+    return step
+
+
+def arm_swap(line):
+    """casal: what is expected, what is stored. stlxr: what says that it failed, what is stored."""
+    names, text = line.operands.split('[', 1)
+    names = [arm_operand(name.strip()) for name in names.strip().rstrip(',').split(',')]
+    if len(names) != 2 or any(name[0] != 'reg' for name in names):
+        return Step(REFUSED)
+    step = Step(SET)
+    step.store, growth = arm_memory('[' + text, names[1][2])
+    if growth or step.store is None or step.store.base is None:
+        return Step(REFUSED)
+    step.swaps, step.releases, step.value = True, True, names[1]
+    step.to[names[0][1]] = ('other', [('memory',)], names[0][2])
+    if line.mnemonic == 'casal':
+        step.expected = names[0]
+    else:
+        step.failed = names[0]
     return step
 
 
@@ -292,6 +337,8 @@ def arm(line):
         return arm_jump(line, Step(JUMP))
     if mnemonic == 'nop':
         return Step(NOTHING)
+    if mnemonic in ('casal', 'stlxr') and '[' in line.operands:
+        return arm_swap(line)
     load, store = ARM_LOADS.match(mnemonic), ARM_STORES.match(mnemonic)
     if (load or store) and '[' in line.operands:
         return arm_access(line, load, store)

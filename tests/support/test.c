@@ -10,6 +10,7 @@ const struct qt_cache qt_caches[] = {
 	{ "locked", QUIRE_CACHE_LOCKED, 0 },
 	{ "locked-noirq", QUIRE_CACHE_LOCKED, QUIRE_CONFIG_NOIRQ },
 	{ "pcp", QUIRE_CACHE_PCP, 0 },
+	{ "pcp-isolated", QUIRE_CACHE_PCP, QUIRE_CONFIG_ISOLATED },
 };
 const size_t qt_nr_caches = sizeof(qt_caches) / sizeof(qt_caches[0]);
 

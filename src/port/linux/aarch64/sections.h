@@ -49,10 +49,13 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED =
 
 /*
  * The signature is a trapping brk. Exits are near, in a part of the same section, as the branches to
- * them do not reach far.
+ * them do not reach far. exit_points: those beyond 5 and 6. behind: the first instructions that are not
+ * in the range.
  */
-#define QP_SECTION_END(result) \
+#define QP_SECTION_END_OF(result, exit_points, behind) \
 	"2:\n\t" \
+	behind \
+	exit_points \
 	QP_EXIT_POINT("5f") \
 	QP_EXIT_POINT("6f") \
 	".subsection 1\n\t" \
@@ -62,6 +65,8 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED =
 	QP_EXIT("6", result, QP_CODE_SHORT) \
 	".subsection 0\n" \
 	"9:\n\t"
+
+#define QP_SECTION_END(result) QP_SECTION_END_OF(result, "", "")
 
 /* This CPU's list in lp, its header in h, its count in i. */
 #define QP_FIND_LIST \

@@ -65,8 +65,11 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED =
 	"movq %[lp], 8(%[area])\n" \
 	"1:\n\t"
 
-#define QP_SECTION_END(result) \
+/* exit_points: those beyond 5 and 6. behind: the first instruction that is not in the range. */
+#define QP_SECTION_END_OF(result, exit_points, behind) \
 	"2:\n\t" \
+	behind \
+	exit_points \
 	QP_EXIT_POINT("5f") \
 	QP_EXIT_POINT("6f") \
 	QP_SIGNED_TARGET \
@@ -75,6 +78,8 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED =
 	QP_EXIT("6", result, QP_CODE_SHORT) \
 	".popsection\n" \
 	"9:\n\t"
+
+#define QP_SECTION_END(result) QP_SECTION_END_OF(result, "", "")
 
 /* This CPU's list in lp, its header in h, its count in i. */
 #define QP_FIND_LIST \

@@ -42,6 +42,34 @@
 	"movq %[h], (%[lp])\n" \
 	QP_SECTION_END("i")
 
+#define QP_POP_WIDE_SHARED(load) \
+	QP_SECTION_BEGIN \
+	QP_FIND_SHARED_LIST \
+	"movl 12(%[lp]), %k[new]\n\t" \
+	"addl %[n], %k[new]\n\t" \
+	"cmpl %k[new], %k[i]\n\t" \
+	"jb 6f\n\t" \
+	QP_UNLESS_CLOSED \
+	"subl %[n], %k[i]\n\t" \
+	QP_POINT(3) \
+	load \
+	"movq %[change], %[new]\n\t" \
+	QP_SWAP_HEADER("new") \
+	QP_SHARED_END("i")
+
+#define QP_PUSH_WIDE_SHARED(store) \
+	QP_SECTION_BEGIN \
+	QP_FIND_SHARED_LIST \
+	"leal (%q[i], %q[n]), %k[new]\n\t" \
+	"cmpl 8(%[lp]), %k[new]\n\t" \
+	"ja 6f\n\t" \
+	QP_UNLESS_CLOSED \
+	QP_POINT(3) \
+	store \
+	"movq %[change], %[new]\n\t" \
+	QP_SWAP_HEADER("new") \
+	QP_SHARED_END("i")
+
 #define QP_LOAD_1 "vmovdqu 64(%[lp], %[i], 4), %[v0]\n\t"
 #define QP_LOAD_2 QP_LOAD_1 "vmovdqu 96(%[lp], %[i], 4), %[v1]\n\t"
 #define QP_LOAD_4 QP_LOAD_2 \
@@ -105,6 +133,36 @@
 				 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus),   \
 				   [n] "r"((uintptr_t)n), [change] "r"(change), QP_IN_##k         \
 				 : "memory", "cc" QP_POINT_CLOBBER);                              \
+		return (uint32_t)i;                                                               \
+	}                                                                                         \
+                                                                                                  \
+	static inline uint32_t qp_pop_wide_shared_##k(const void *pcps, const uint32_t *nr_cpus,  \
+						      uint32_t n, qp_eight *v)                    \
+	{                                                                                         \
+		char *area = qp_section_area();                                                   \
+		uint64_t change = ((uint64_t)n << QP_OPS_SHIFT) - n;                              \
+		uintptr_t lp, i, new;                                                             \
+                                                                                                  \
+		__asm__ volatile(QP_POP_WIDE_SHARED(QP_LOAD_##k)                                  \
+				 : QP_OUT_##k, [lp] "=&r"(lp), [i] "=&r"(i), [new] "=&r"(new)     \
+				 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus),   \
+				   [n] "r"(n), [change] "r"(change)                               \
+				 : "memory", "cc", "rax" QP_POINT_CLOBBER);                       \
+		return (uint32_t)i;                                                               \
+	}                                                                                         \
+                                                                                                  \
+	static inline uint32_t qp_push_wide_shared_##k(const void *pcps, const uint32_t *nr_cpus, \
+						       uint32_t n, const qp_eight *v)             \
+	{                                                                                         \
+		char *area = qp_section_area();                                                   \
+		uint64_t change = ((uint64_t)n << QP_OPS_SHIFT) + n;                              \
+		uintptr_t lp, i, new;                                                             \
+                                                                                                  \
+		__asm__ volatile(QP_PUSH_WIDE_SHARED(QP_STORE_##k)                                \
+				 : [lp] "=&r"(lp), [i] "=&r"(i), [new] "=&r"(new)                 \
+				 : [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "m"(*nr_cpus),   \
+				   [n] "r"((uintptr_t)n), [change] "r"(change), QP_IN_##k         \
+				 : "memory", "cc", "rax" QP_POINT_CLOBBER);                       \
 		return (uint32_t)i;                                                               \
 	}
 
