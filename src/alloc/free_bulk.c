@@ -105,7 +105,8 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why,
 			   bool many)
 {
-	if (qi_ready_give_shared(q, why, n, pfns))
+	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
+	    qi_front_give_shared(&q->front, n, pfns))
 		return true;
 	if (why == QP_SHORT && n == q->front.depot->batch && !many &&
 	    qi_depot_put(q->front.depot, pfns))
@@ -257,7 +258,7 @@ static inline bool may_be_ready(const struct quire *q, uint64_t word, const void
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
 				 size_t done, uint32_t pfn, uint32_t why)
 {
-	if (!qi_ready_give_shared(q, why, 1, &pfn))
+	if (!qi_ready_give_shared(q, why, pfn))
 		give_left(q, 1, &pfn, why);
 	done++;
 	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);

@@ -4,6 +4,7 @@
 #define QI_ALLOC_READY_ONE_H
 
 #include "alloc/instance.h"
+#include "port/shared.h"
 
 /* A page, held if states are kept: 1; or a code from QP_LEFT on, and nothing has been done. */
 static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *pfn)
@@ -21,9 +22,12 @@ static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *p
  */
 static inline bool qi_ready_take_shared(struct quire *q, uint32_t why, uint32_t *pfn)
 {
+	uint64_t popped;
+
 	if (why != QP_SHORT || !qi_front_any_isolated(&q->front) ||
-	    qi_front_take_shared(&q->front, 1, pfn) == 0)
+	    qp_pop_one_shared(q->ready.pcps, q->ready.nr_cpus, &popped) >= QP_LEFT)
 		return false;
+	*pfn = (uint32_t)popped;
 	if (qi_checked(q))
 		qi_state_set(q->states, *pfn, QI_STATE_HELD);
 	return true;
@@ -55,12 +59,11 @@ static inline uint32_t qi_ready_give(struct quire *q, uint64_t word, uint64_t pf
 	return qp_push_one(q->ready.pcps, q->ready.nr_cpus, pfn);
 }
 
-/* And for pages that are free by state, when their push has left. */
-static inline bool qi_ready_give_shared(struct quire *q, uint32_t why, uint32_t n,
-					const uint32_t *pfns)
+/* And for a page that is free by state, when its push has left. */
+static inline bool qi_ready_give_shared(struct quire *q, uint32_t why, uint32_t pfn)
 {
 	return why == QP_SHORT && qi_front_any_isolated(&q->front) &&
-	       qi_front_give_shared(&q->front, n, pfns);
+	       qp_push_one_shared(q->ready.pcps, q->ready.nr_cpus, pfn) < QP_LEFT;
 }
 
 #endif /* QI_ALLOC_READY_ONE_H */

@@ -3,6 +3,16 @@
 #ifndef QI_PORT_SECTIONS_SHARED_H
 #define QI_PORT_SECTIONS_SHARED_H
 
+static inline uint32_t qp_pop_one_shared(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
+{
+	return qp_pop_one(pcps, nr_cpus, popped);
+}
+
+static inline uint32_t qp_push_one_shared(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
+{
+	return qp_push_one(pcps, nr_cpus, pfn);
+}
+
 static inline uint32_t qp_pop_shared(const void *pcps, const uint32_t *nr_cpus, bool to_low,
 				     uint32_t want, uint32_t *pfns)
 {

@@ -7,7 +7,7 @@
 #ifndef QI_PORT_SECTIONS_SHARED_H
 #define QI_PORT_SECTIONS_SHARED_H
 
-_Static_assert(QP_CLOSED == UINT64_C(1) << 16, "known to assembly");
+_Static_assert(QP_CLOSED == UINT64_C(1) << 16 && QP_PUSHED_ONE == 0x20001, "known to assembly");
 
 /* An instruction a line. */
 /* clang-format off */
@@ -36,6 +36,91 @@ _Static_assert(QP_CLOSED == UINT64_C(1) << 16, "known to assembly");
 
 #define QP_SHARED_END(result) \
 	QP_SECTION_END_OF(result, QP_EXIT_POINT("4f"), "jne 4f\n")
+
+/* One page, with the labels of the caller as exits, as in sections.h. */
+#define QP_ONE_SHARED_BEGIN \
+	QP_DESCRIPTOR \
+	"leaq 3b(%%rip), %[lp]\n\t" \
+	"movq %[lp], %%fs:8(%[area])\n" \
+	"1:\n\t" \
+	QP_POINT(1) \
+	"movl %%fs:4(%[area]), %k[i]\n\t" \
+	"cmpl %[nr_cpus], %k[i]\n\t" \
+	"jae %l[left]\n\t" \
+	"shlq $8, %[i]\n\t" \
+	"movq 8(%[pcps], %[i]), %[lp]\n\t" \
+	QP_POINT(2) \
+	"movq (%[lp]), %%rax\n\t" \
+	"movzwl %%ax, %k[i]\n\t"
+
+#define QP_ONE_UNLESS_CLOSED \
+	"btl $16, %%eax\n\t" \
+	"jc %l[aborted]\n\t"
+
+#define QP_ONE_SWAP_HEADER(change) \
+	"leaq " change "(%%rax), %[i]\n\t" \
+	QP_POINT(4) \
+	"lock cmpxchgq %[i], (%[lp])\n"
+
+#define QP_ONE_SHARED_END \
+	"2:\n\t" \
+	"jne %l[aborted]\n\t" \
+	QP_EXIT_POINT("%l[left]") \
+	QP_EXIT_POINT("%l[aborted]") \
+	QP_SIGNED_TARGET \
+	"4:\n\t" \
+	"jmp %l[aborted]\n\t" \
+	".popsection\n\t"
+
+static inline uint32_t qp_pop_one_shared(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
+{
+	uintptr_t lp, i, pfn;
+
+	__asm__ volatile goto(
+		QP_ONE_SHARED_BEGIN
+		"cmpl 12(%[lp]), %k[i]\n\t"
+		"jbe %l[left]\n\t"
+		QP_ONE_UNLESS_CLOSED
+		QP_POINT(3)
+		"movl 60(%[lp], %[i], 4), %k[pfn]\n\t"
+		QP_ONE_SWAP_HEADER("0x1ffff")
+		QP_ONE_SHARED_END
+		: [pfn] "=&r"(pfn), [lp] "=&r"(lp), [i] "=&r"(i)
+		: [area] "r"(qp_rseq_area.offset), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
+		: "memory", "cc", "rax" QP_POINT_CLOBBER
+		: left, aborted);
+	*popped = pfn;
+	return 1;
+left:
+	return QP_SHORT;
+aborted:
+	return QP_ABORTED;
+}
+
+static inline uint32_t qp_push_one_shared(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
+{
+	uintptr_t lp, i;
+
+	__asm__ volatile goto(
+		QP_ONE_SHARED_BEGIN
+		"cmpl 8(%[lp]), %k[i]\n\t"
+		"jae %l[left]\n\t"
+		QP_ONE_UNLESS_CLOSED
+		QP_POINT(3)
+		"movl %k[pfn], 64(%[lp], %[i], 4)\n\t"
+		QP_ONE_SWAP_HEADER("0x20001")
+		QP_ONE_SHARED_END
+		: [lp] "=&r"(lp), [i] "=&r"(i)
+		: [area] "r"(qp_rseq_area.offset), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus),
+		  [pfn] "r"(pfn)
+		: "memory", "cc", "rax" QP_POINT_CLOBBER
+		: left, aborted);
+	return 1;
+left:
+	return QP_SHORT;
+aborted:
+	return QP_ABORTED;
+}
 
 static inline uint32_t qp_pop_shared(const void *pcps, const uint32_t *nr_cpus, bool to_low,
 				     uint32_t want, uint32_t *pfns)
