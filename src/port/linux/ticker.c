@@ -25,7 +25,7 @@ enum {
 	NS_PER_S = 1000000000,
 	NS_PER_MS = 1000000,
 	/*
-	 * Beyond the least that the C library asks for: a pass over lists needs 8 KiB, several times
+	 * Beyond the least that the C library asks for: a pass over lists needs 5 KiB, several times
 	 * that with sanitizers.
 	 */
 	STACK_BYTES = 64 * 1024,
