@@ -311,6 +311,49 @@ QUIRE_API uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_regio
 QUIRE_API size_t quire_drain(struct quire *q, int cpu, size_t keep);
 
 /*
+ * A pass over idle lists: each CPU's list that holds pages and was not used (no page put in or handed
+ * out) since the pass before is emptied into the zone, and so is the depot if it was not used. The
+ * first pass only looks. Lists of CPUs where no thread of this process may run any more (they have
+ * left its affinity masks, or are offline) are emptied by every pass, as nobody will. Requests do
+ * nothing for this, and lists that are used are not touched. Passes may be made at once; each counts.
+ * Returns how many pages were moved: 0 with QUIRE_CACHE_NONE, which has no lists. [any]
+ */
+QUIRE_API size_t quire_age(struct quire *q);
+
+/*
+ * Start a thread of the library's own that makes a pass each idle_ms milliseconds (1 to 3,600,000),
+ * or end it: a list that is idle for that long, and at most twice that long, is emptied. There is none
+ * until it is started. It is named quire-age, has all signals blocked, inherits the CPUs where it may
+ * run from the caller, and is not one of the process's threads in the sense of quire_age(). In a
+ * forked child there is none. quire_destroy() ends it, if it succeeds.
+ *
+ * Start returns 0; -EINVAL (idle_ms out of its limits); -EBUSY (it runs already; stop it first to
+ * change idle_ms); -ENOMEM (the system has no thread); -EOPNOTSUPP (a port without threads: call
+ * quire_age() yourself); -EOWNERDEAD. Stop returns 0, also if none runs, and no pass of the thread is
+ * in progress any more then; -EOWNERDEAD. Stop may wait for a pass. [any]
+ */
+QUIRE_API int quire_age_start(struct quire *q, uint32_t idle_ms);
+QUIRE_API int quire_age_stop(struct quire *q);
+
+/*
+ * Change the limits of all lists. high: most pages of one CPU's list from now on, 1 to quire_info.high;
+ * it does not adapt to use then. 0: as at creation. batch: pages moved between list and zone at once,
+ * 1 to 64 and at most a quarter of high; 0: as at creation, or a quarter of high if that is less.
+ * (While high is 0, a quarter of what it begins with, quire_cpu_stats.high of a new instance.) Each
+ * call sets both.
+ *
+ * Each request that begins after the call finds the new limits, in whatever state its CPU's list is.
+ * Lists that hold more than high are drained in the call, which interrupts their CPUs as quire_drain()
+ * does; another batch empties the depot into the zone, whose most batches stay, or fewer if there is
+ * no room for them. May be called under load, again and again. quire_info goes on to tell the limits
+ * at creation; quire_cpu_stats tells the present ones.
+ *
+ * Returns 0; -EINVAL (high or batch out of its limits; not 0 in an instance without lists), and
+ * nothing has changed; -EOWNERDEAD. [any]
+ */
+QUIRE_API int quire_lists_limit(struct quire *q, uint32_t high, uint32_t batch);
+
+/*
  * From now on (isolate other than 0) drains of a CPU interrupt nobody there, for a CPU that is not to
  * be disturbed (nohz_full, a polling core); or they may again (0). A number from 0 to nr_cpus - 1, or
  * QUIRE_ALL_CPUS. Its own calls then commit to its list by an atomic instruction, and cost more; with

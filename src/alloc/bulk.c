@@ -349,7 +349,7 @@ QI_LONG_WAY uint32_t take_left(struct quire *q, enum qi_form form, uint32_t why,
 	if (why == QP_SHORT) {
 		got = qi_front_any_isolated(&q->front) ? qi_front_take_shared(&q->front, want, pfns)
 						       : 0;
-		if (got == 0 && want == QI_SCRATCH && q->front.depot->batch == QI_SCRATCH)
+		if (got == 0 && want == QI_SCRATCH && qi_depot_batch(q->front.depot) == QI_SCRATCH)
 			got = qi_depot_get(q->front.depot, false, pfns);
 		if (got == 0)
 			got = qp_pop_batch(ready->pcps, &ready->nr_cpus, true, want, pfns);

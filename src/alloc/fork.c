@@ -67,6 +67,7 @@ static bool after(struct qp_fork_link *link, bool child)
 	    q->ready.owner != qp_process() - QP_PROCESS_STEP)
 		return false;
 	change_owner(&q->ready);
+	qp_ticker_forget(&q->ticker);
 	unlock_all(q);
 	qi_recover(q);
 	return true;

@@ -108,8 +108,7 @@ QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
 	    qi_front_give_shared(&q->front, n, pfns))
 		return true;
-	if (why == QP_SHORT && n == q->front.depot->batch && !many &&
-	    qi_depot_put(q->front.depot, pfns))
+	if (why == QP_SHORT && !many && qi_depot_put(q->front.depot, n, pfns))
 		return true;
 	give_left(q, n, pfns, why);
 	return why != QP_SHORT || !many;
@@ -186,7 +185,7 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 		} else {
 			some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
 			got = qi_ready_read(q, form, slots, done, some, pfns);
-			if (got != q->front.depot->batch || !qi_depot_put(q->front.depot, pfns))
+			if (!qi_depot_put(q->front.depot, got, pfns))
 				qi_front_give(&q->front, got, pfns);
 		}
 		done += got;

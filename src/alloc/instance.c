@@ -60,16 +60,6 @@ static void init_space(struct quire *q, unsigned char *start, const struct qi_pl
 		qi_zone_init(&space->zones[zone], zone, plan->config.nr_stash);
 }
 
-/*
- * Normal requests leave so many pages in a list, and refill it instead: for those who may not wait.
- */
-static uint32_t low_mark(const struct quire_config *config, uint32_t base_high)
-{
-	uint32_t low = config->batch / 4;
-
-	return low < base_high / 16 ? low : base_high / 16;
-}
-
 static void init_front(struct quire *q, unsigned char *start, const struct qi_plan *plan)
 {
 	const struct quire_config *config = &plan->config;
@@ -81,9 +71,6 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	front->kind = config->cache;
 	front->nr_cpus = config->nr_cpus;
 	front->high = config->high;
-	front->adapt.batch = config->batch;
-	front->adapt.base = plan->base_high;
-	front->adapt.low = low_mark(config, plan->base_high);
 	front->one_list = (config->flags & QUIRE_CONFIG_ONE_LIST) != 0;
 	front->noirq = config->cache == QUIRE_CACHE_LOCKED &&
 		       (config->flags & QUIRE_CONFIG_NOIRQ) != 0;
@@ -95,6 +82,7 @@ static void init_front(struct quire *q, unsigned char *start, const struct qi_pl
 	front->depot = (void *)(start + plan->layout.depot);
 	qi_depot_init(front->depot, config->batch, config->nr_depot,
 		      (void *)(start + plan->layout.depot_slots));
+	qi_front_init_limits(front, plan->base_high, config->batch);
 	qi_front_init_lists(front, config->aids != 0, (config->flags & QUIRE_CONFIG_ISOLATED) != 0);
 }
 
@@ -267,12 +255,14 @@ int quire_destroy(struct quire *q)
 
 	if (q == NULL)
 		return 0;
-	held = qi_alive(q) ? quire_held(q) : 0;
+	held = qi_alive(q) ? qi_held_at_rest(q) : 0;
 	if (held > 0)
 		return qi_refuse(
 			q, "quire_destroy", -QUIRE_EBUSY,
 			"%u pages are held; free them first (quire_held_visit() finds them)",
 			QI_U(held));
+	if (qi_alive(q))
+		qp_ticker_stop(&q->ticker);
 	qp_fork_unregister(&q->fork_link);
 	unpoison_regions(q);
 	if (q->mapping != NULL)
@@ -299,7 +289,7 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	known.page_shift = space->page_shift;
 	known.nr_cpus = q->front.nr_cpus;
 	known.high = q->front.high;
-	known.batch = q->front.adapt.batch;
+	known.batch = q->front.made_batch;
 	known.nr_stash = space->zones[0].nr_stash;
 	known.nr_depot = q->nr_depot;
 	known.nr_regions = atomic_load_explicit((_Atomic uint32_t *)&space->nr_regions,

@@ -37,7 +37,10 @@ struct quire {
 	size_t list_bytes;
 	void *mapping; /* from the port, to be unmapped; NULL: the caller's buffer */
 	size_t mapping_bytes;
-	struct qp_lock region_lock; /* adding regions; isolating CPUs, enabling their lists */
+	/* adding regions; isolating CPUs, enabling their lists, limits; starting and ending ticker */
+	struct qp_lock region_lock;
+	struct qp_ticker ticker; /* passes over idle lists */
+	uint32_t idle_ms; /* their period; by region_lock */
 	_Atomic uint32_t claim_taken; /* 1: some request has the turn; see alloc/claim.c */
 	_Atomic uint32_t claim_progress; /* batches claimed or collected, by whoever has it */
 	struct qi_reporter reporter;
@@ -132,6 +135,9 @@ int qi_refuse_result(const struct quire *q, const char *call, const char *name);
 int qi_refuse_free_region(const struct quire *q, const char *call, struct quire_region handle);
 int qi_refuse_split(const struct quire *q, const char *call, uint32_t pfn);
 void qi_note_once(const struct quire *q, enum qi_note note, const char *call, const char *text);
+
+/* alloc/age.c: pages held, when the library's own thread has none in hand. */
+size_t qi_held_at_rest(struct quire *q);
 
 /* alloc/fork.c; alloc/recover.c: in the child, alone, after the locks have been released. */
 void qi_fork_link_init(struct quire *q);

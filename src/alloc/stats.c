@@ -109,7 +109,7 @@ int quire_cpu_stats_get(const struct quire *q, int cpu, struct quire_cpu_stats *
 		pcp = &q->front.pcps[cpu];
 		known.count = qi_pcp_count(pcp);
 		known.high = qi_list_high(qi_pcp_live(pcp));
-		known.batch = q->front.adapt.batch;
+		known.batch = qi_adapt_batch(&q->front.adapt);
 		known.pops = qi_pcp_pops(pcp);
 		known.pushes = qi_pcp_pushes(pcp);
 		known.busy = qi_count_get(&pcp->nr_busy);

@@ -2,6 +2,10 @@
 /*
  * How long lists are, and how much a refill fetches. All of it hints: written by whoever comes by,
  * bounded at every step, so a lost update costs no more than a refill.
+ *
+ * The bounds may be changed meanwhile (qi_front_limit()), which writes them first and each list's
+ * high after that. Whoever adapts high by an exchange either comes before that write, which then
+ * stands, or sees it, and so the new bounds as well, and keeps high within them.
  */
 #include "cache/pcp.h"
 
@@ -21,24 +25,50 @@ static void set(_Atomic uint32_t *hint, uint32_t value)
 
 void qi_pcp_reset(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	set(&pcp->refill, adapt->batch / 2); /* the first one doubles, too */
-	set(&pcp->overflow, adapt->batch / 2);
+	uint32_t batch = qi_adapt_batch(adapt);
+
+	set(&pcp->refill, batch / 2); /* the first one doubles, too */
+	set(&pcp->overflow, batch / 2);
 	set(&pcp->turn, QI_TURN_NONE);
 }
 
-static void double_high(struct qp_list *list)
+static uint32_t within(const struct qi_adapt *adapt, uint32_t high)
 {
-	uint32_t high = 2 * qi_list_high(list);
+	uint32_t base = get(&adapt->base);
+	uint32_t most = qi_adapt_most(adapt);
 
-	set(&list->high, high < list->capacity ? high : list->capacity);
+	if (high < base)
+		high = base;
+	return high < most ? high : most;
 }
 
-static void decay_high(struct qp_list *list, uint32_t base)
+/* Acquire, for the release in qi_front_limit(). */
+static void change_high(struct qp_list *list, const struct qi_adapt *adapt, uint32_t old,
+			uint32_t high)
+{
+	high = within(adapt, high);
+	while (high != old && atomic_compare_exchange_strong_explicit(&list->high, &old, high,
+								      memory_order_acq_rel,
+								      memory_order_relaxed)) {
+		old = high;
+		high = within(adapt, high);
+	}
+}
+
+static void double_high(struct qp_list *list, const struct qi_adapt *adapt)
 {
 	uint32_t high = qi_list_high(list);
 
+	change_high(list, adapt, high, 2 * high);
+}
+
+static void decay_high(struct qp_list *list, const struct qi_adapt *adapt)
+{
+	uint32_t high = qi_list_high(list);
+	uint32_t base = get(&adapt->base);
+
 	if (high > base)
-		set(&list->high, high - (high - base + DECAY - 1) / DECAY);
+		change_high(list, adapt, high, high - (high - base + DECAY - 1) / DECAY);
 }
 
 /* Whether the last turn was another one. */
@@ -57,16 +87,17 @@ uint32_t qi_pcp_refill_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 	struct qp_list *list = qi_pcp_live(pcp);
 	uint32_t refill = get(&pcp->refill);
 	uint32_t most = qi_list_high(list) / 2;
+	uint32_t batch = qi_adapt_batch(adapt);
 
 	if (turned(pcp, QI_TURN_REFILL))
-		double_high(list);
-	if (most > QI_MOST_REFILL * adapt->batch)
-		most = QI_MOST_REFILL * adapt->batch;
+		double_high(list, adapt);
+	if (most > QI_MOST_REFILL * batch)
+		most = QI_MOST_REFILL * batch;
 	refill = pushed ? refill / 2 : 2 * refill;
 	if (refill > most)
 		refill = most;
-	if (refill < adapt->batch)
-		refill = adapt->batch;
+	if (refill < batch)
+		refill = batch;
 	set(&pcp->refill, refill);
 	return refill;
 }
@@ -81,25 +112,26 @@ void qi_pcp_refill_end(struct qi_pcp *pcp, uint32_t nr_pages)
 /* The hint goes on to grow beyond the most that is moved, to tell how often that was. */
 bool qi_pcp_overflow_begin(struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	uint32_t most = QI_MOST_OVERFLOW * adapt->batch;
+	uint32_t batch = qi_adapt_batch(adapt);
+	uint32_t most = QI_MOST_OVERFLOW * batch;
 	uint32_t hint = get(&pcp->overflow);
 
 	if (turned(pcp, QI_TURN_OVERFLOW)) {
-		double_high(qi_pcp_live(pcp));
-		hint = adapt->batch;
+		double_high(qi_pcp_live(pcp), adapt);
+		hint = batch;
 	} else if (hint < most) {
 		hint *= 2;
 	} else {
-		decay_high(qi_pcp_live(pcp), adapt->base);
-		hint += hint < 2 * most ? adapt->batch : 0;
+		decay_high(qi_pcp_live(pcp), adapt);
+		hint += hint < 2 * most ? batch : 0;
 	}
-	set(&pcp->overflow, hint > adapt->batch ? hint : adapt->batch);
+	set(&pcp->overflow, hint > batch ? hint : batch);
 	return hint >= 2 * most;
 }
 
 uint32_t qi_pcp_overflow_amount(const struct qi_pcp *pcp, const struct qi_adapt *adapt)
 {
-	uint32_t most = QI_MOST_OVERFLOW * adapt->batch;
+	uint32_t most = QI_MOST_OVERFLOW * qi_adapt_batch(adapt);
 	uint32_t hint = get(&pcp->overflow);
 
 	return hint < most ? hint : most;

@@ -66,7 +66,7 @@ static void show(const struct qi_front *front, struct qi_pcp *pcp, const struct 
  */
 static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
 {
-	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
+	const struct qi_limits limits = qi_adapt_limits(&front->adapt);
 	struct qp_list *idle = idle_list(pcp);
 
 	qi_list_open(idle, &limits);
@@ -138,7 +138,7 @@ static void dispose(struct drain *drain, uint32_t n, const uint32_t *pfns)
 	pfns += mine;
 	n -= mine;
 	drain->given += n;
-	if (n == depot->batch && n <= drain->near && qi_depot_put(depot, pfns)) {
+	if (n <= drain->near && qi_depot_put(depot, n, pfns)) {
 		drain->near -= n;
 		return;
 	}
@@ -149,9 +149,10 @@ static void dispose(struct drain *drain, uint32_t n, const uint32_t *pfns)
 static void empty_locked(struct drain *drain, struct qp_list *list)
 {
 	uint32_t scratch[QI_SCRATCH];
+	uint32_t batch = qi_adapt_batch(&drain->front->adapt);
 	uint32_t n;
 
-	while ((n = qi_list_pop_locked(list, 0, drain->front->adapt.batch, scratch)) > 0)
+	while ((n = qi_list_pop_locked(list, 0, batch, scratch)) > 0)
 		dispose(drain, n, scratch);
 }
 
@@ -193,6 +194,7 @@ static void drain_by_lock(struct drain *drain, struct qi_pcp *pcp)
 		qi_pcp_lock(pcp);
 		n = qi_list_pop_locked(qi_pcp_live(pcp), drain->keep,
 				       most < QI_SCRATCH ? most : QI_SCRATCH, scratch);
+		qi_count(&pcp->nr_drained, n);
 		qi_pcp_release(pcp);
 		if (n > 0)
 			dispose(drain, n, scratch);

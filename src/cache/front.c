@@ -14,7 +14,7 @@ static void init_pcp(struct qi_front *front, uint32_t cpu, bool isolated)
 {
 	bool shared = isolated && front->kind == QI_FRONT_PCP;
 	struct qi_pcp *pcp = &front->pcps[cpu];
-	const struct qi_limits limits = { front->adapt.base, front->adapt.low };
+	const struct qi_limits limits = qi_adapt_limits(&front->adapt);
 	uint32_t nr = qi_front_lists_of(front->kind);
 
 	memset(pcp, 0, sizeof(*pcp));
@@ -198,7 +198,7 @@ static void give_to_zone(struct qi_front *front, struct qi_zone *zone, uint32_t 
 /* Pages of the home zone that no list will take. */
 static void spill(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
-	if (n == front->depot->batch && qi_depot_put(front->depot, pfns))
+	if (n == qi_depot_batch(front->depot) && qi_depot_put(front->depot, n, pfns))
 		return;
 	give_to_zone(front, front->home, n, pfns);
 }
@@ -335,7 +335,7 @@ static void pass_on(struct qi_front *front, struct qi_runs *runs, bool feeds, ui
 	struct qi_run found[FEW];
 	uint32_t nr = 0;
 
-	if (feeds && n == front->depot->batch && qi_depot_put(front->depot, pfns))
+	if (feeds && qi_depot_put(front->depot, n, pfns))
 		return;
 	for (uint32_t i = 0; i < n; i += found[nr++].n) {
 		if (nr == FEW) {
@@ -366,7 +366,7 @@ static void overflow(struct qi_front *front, struct qi_pcp *pcp, bool feeds, uin
 		amount = high - high / 2;
 	qi_transit_begin(front->home);
 	while (moved < high && qi_header_count(qi_header(qi_pcp_live(pcp))) > high - amount) {
-		uint32_t got = pop(front, pcp, false, front->adapt.batch, scratch);
+		uint32_t got = pop(front, pcp, false, qi_adapt_batch(&front->adapt), scratch);
 
 		if (got == 0)
 			break;
@@ -380,8 +380,8 @@ static void overflow(struct qi_front *front, struct qi_pcp *pcp, bool feeds, uin
 }
 
 /*
- * Make room and push again: by a longer list, or else by an overflow. A full batch needs none: it
- * goes on to the depot or the zone as it is.
+ * Make room and push again: by a longer list, or else by an overflow. A full batch needs none, nor
+ * does more than half a list: it goes on to the depot or the zone as it is.
  */
 static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint32_t n,
 				const uint32_t *pfns)
@@ -391,7 +391,8 @@ static enum push push_into_full(struct qi_front *front, struct qi_pcp *pcp, uint
 
 	feeds = qi_pcp_overflow_begin(pcp, &front->adapt);
 	pushed = push(front, pcp, n, pfns);
-	if (pushed != PUSH_FULL || n == front->depot->batch)
+	if (pushed != PUSH_FULL || n == qi_depot_batch(front->depot) ||
+	    n > qi_adapt_most(&front->adapt) / 2)
 		return pushed;
 	overflow(front, pcp, feeds, n);
 	return push(front, pcp, n, pfns);

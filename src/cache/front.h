@@ -37,7 +37,10 @@ struct qi_front {
 	struct qi_pcp *pcps;
 	uint32_t kind;
 	uint32_t high; /* most pages of a list, ever; 0: lists are bypassed */
-	struct qi_adapt adapt;
+	struct qi_adapt adapt; /* not constant */
+	uint32_t made_base; /* adapt's when it was made */
+	uint32_t made_batch;
+	uint32_t nr_depot; /* most batches of the depot, whatever their size */
 	unsigned char *lists;
 	size_t list_bytes; /* from one list to the next */
 	struct qi_space *space;
@@ -162,6 +165,15 @@ static inline uint32_t qi_front_lists_of(uint32_t kind)
 void qi_front_init_lists(struct qi_front *front, bool shown, bool isolated);
 
 /*
+ * cache/limits.c. At creation, when depot and high are set: where high of lists begins, and the least
+ * refill. And change them, one caller at a time, with all else going on: high for all lists, which
+ * does not adapt then (1 to front->high), or 0 for the one at creation; pages of a batch (1 to
+ * QI_SCRATCH). May wait.
+ */
+void qi_front_init_limits(struct qi_front *front, uint32_t base, uint32_t batch);
+void qi_front_limit(struct qi_front *front, uint32_t high, uint32_t batch);
+
+/*
  * What lists, depot and home zone give at once: up to want (<= QI_SCRATCH) pages.
  */
 uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
@@ -201,6 +213,8 @@ struct qi_zone *qi_front_zone_of(const struct qi_front *front, uint32_t pfn);
  */
 uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep);
 uint64_t qi_front_drain_depot(struct qi_front *front);
+/* cache/age.c: empty what was not used since the last call; pages moved. May wait. */
+uint64_t qi_front_age(struct qi_front *front);
 /* Up to want pages for the caller itself, from wherever lists and depot hold some. */
 uint32_t qi_front_claim(struct qi_front *front, uint32_t want, uint32_t *pfns);
 /* Pages in all lists. */

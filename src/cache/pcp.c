@@ -20,6 +20,15 @@ uint64_t qi_pcp_pops(const struct qi_pcp *pcp)
 	return pops;
 }
 
+uint64_t qi_pcp_uses(const struct qi_pcp *pcp)
+{
+	uint64_t ops = 0;
+
+	for (unsigned int i = 0; i < 2 && pcp->lists[i] != NULL; i++)
+		ops += qi_header(pcp->lists[i]) >> QP_OPS_SHIFT;
+	return ops - qi_count_get(&pcp->nr_drained);
+}
+
 void qi_pcp_lock(struct qi_pcp *pcp)
 {
 	if (QI_DEBUG && qp_self() != 0 &&

@@ -57,6 +57,9 @@ struct qi_pcp {
 	_Atomic uint64_t nr_refill_pages;
 	_Atomic uint64_t nr_overflows;
 	_Atomic uint64_t nr_overflow_pages;
+	_Atomic uint64_t nr_drained; /* locked: pages that drains popped; written under held */
+	_Atomic uint64_t
+		uses_seen; /* qi_pcp_uses() at the end of the last pass over idle lists; a hint */
 };
 
 _Static_assert(offsetof(struct qi_pcp, lp) == 0, "known to sections");
@@ -116,6 +119,12 @@ static inline uint32_t qi_pcp_count(const struct qi_pcp *pcp)
 uint64_t qi_pcp_pushes(const struct qi_pcp *pcp);
 uint64_t qi_pcp_pops(const struct qi_pcp *pcp);
 
+/*
+ * Pages that its own CPU ever pushed into or popped from its lists; more after a drain of `pcp`, which
+ * leaves nothing there. It changes with each use: a hint, and modulo something.
+ */
+uint64_t qi_pcp_uses(const struct qi_pcp *pcp);
+
 /* The `locked` cache: have the lists to oneself. Who may wait for that: drains and fork. */
 static inline bool qi_pcp_try(struct qi_pcp *pcp)
 {
@@ -156,10 +165,33 @@ static inline struct qp_list *qi_pcp_enter(struct qi_pcp *pcp)
  * again and again feeds somebody else: high goes back, a part of it at a time.
  */
 struct qi_adapt {
-	uint32_t batch; /* least pages of a refill */
-	uint32_t base; /* least high, and where it begins */
-	uint32_t low;
+	/* changed by qi_front_limit() at any time; any mix of old and new will do */
+	_Atomic uint32_t batch; /* least pages of a refill, 1 to QI_SCRATCH */
+	_Atomic uint32_t base; /* least high, and where it begins */
+	_Atomic uint32_t most; /* most high, >= base and <= capacity; base: it does not adapt */
+	_Atomic uint32_t low;
 };
+
+static inline uint32_t qi_adapt_batch(const struct qi_adapt *adapt)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&adapt->batch, memory_order_relaxed);
+}
+
+static inline uint32_t qi_adapt_most(const struct qi_adapt *adapt)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)&adapt->most, memory_order_relaxed);
+}
+
+/* How a list begins. */
+static inline struct qi_limits qi_adapt_limits(const struct qi_adapt *adapt)
+{
+	const struct qi_limits limits = {
+		atomic_load_explicit((_Atomic uint32_t *)&adapt->base, memory_order_relaxed),
+		atomic_load_explicit((_Atomic uint32_t *)&adapt->low, memory_order_relaxed),
+	};
+
+	return limits;
+}
 
 enum {
 	QI_MOST_REFILL = 8, /* batches: more would make one request in a few hundred slow */

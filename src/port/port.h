@@ -74,6 +74,14 @@ int memcmp(const void *a, const void *b, size_t bytes);
 /* CPUs that qp_cpu() may return: 0 to this - 1. At least 1; constant. */
 unsigned int qp_nr_cpus(void);
 
+/*
+ * CPUs where some thread of this process may run now, as bits of bytes: those of wanted are told, the
+ * others may be either way, so that a few threads asked are often enough. CPUs that are offline are
+ * not. Threads of tickers are the library's, not the process's. All are set if nobody knows. Not in
+ * a handler.
+ */
+void qp_cpus_allowed(const unsigned char *wanted, unsigned char *allowed, size_t bytes);
+
 /* Let others run, those of lower priority too if attempt keeps growing (0, 1, 2 …). */
 void qp_yield(unsigned int attempt);
 
@@ -119,6 +127,24 @@ bool qp_section_enter(void);
  * system refused, and nothing is known. Not in a handler.
  */
 bool qp_fence_cpu(unsigned int cpu);
+
+/*
+ * A thread of the library's own (struct qp_ticker, in machine.h; all zero bytes: none runs) that calls
+ * tick(context) each period_ms, the first time after one, with all signals blocked, until it is
+ * stopped. name is for those who look at threads, at most 15 bytes. Start, stop and runs: one caller
+ * at a time. false: there is no thread to be had; where they are not offered there is never one.
+ */
+bool qp_tickers_offered(void);
+bool qp_ticker_start(struct qp_ticker *ticker, const char *name, uint32_t period_ms,
+		     void (*tick)(void *context), void *context);
+bool qp_ticker_runs(const struct qp_ticker *ticker);
+/* When this returns, no tick is in progress, and there is no thread any more. Nothing if none runs. */
+void qp_ticker_stop(struct qp_ticker *ticker);
+/* One that runs: no tick is in progress until it goes on. */
+void qp_ticker_hold(struct qp_ticker *ticker);
+void qp_ticker_let_go(struct qp_ticker *ticker);
+/* In a forked child, which has no such thread: none runs. */
+void qp_ticker_forget(struct qp_ticker *ticker);
 
 void qp_handler_enter(void);
 void qp_handler_exit(void);

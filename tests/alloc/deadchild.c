@@ -99,6 +99,10 @@ static int call_everything(void *context)
 	QT_STEP(17, quire_reserve(s->q, s->pfn + 8, 1) == -QUIRE_EOWNERDEAD);
 	QT_STEP(18, quire_reserve(s->q, UINT32_MAX, 1) == -QUIRE_EOWNERDEAD);
 	QT_STEP(19, quire_unreserve(s->q, s->pfn + 8, 1) == -QUIRE_EOWNERDEAD);
+	QT_STEP(24, quire_age(s->q) == 0);
+	QT_STEP(25, quire_age_start(s->q, 1) == -QUIRE_EOWNERDEAD);
+	QT_STEP(26, quire_age_stop(s->q) == -QUIRE_EOWNERDEAD);
+	QT_STEP(27, quire_lists_limit(s->q, 0, 1) == -QUIRE_EOWNERDEAD);
 	QT_STEP(20, quire_drain(s->q, QUIRE_ALL_CPUS, 0) == 0);
 	QT_STEP(21, quire_drain(s->q, 12345678, 0) == 0);
 	(void)quire_cpu_isolate(s->q, 0, 1);

@@ -278,6 +278,16 @@ static void test_a_life(const struct qt_param *param)
 	KEEPS_ERRNO(quire_reserve(q, 10, 10));
 	KEEPS_ERRNO(quire_stats_text(q, text, sizeof(text)));
 	KEEPS_ERRNO(quire_drain(q, QUIRE_ALL_CPUS, 0));
+	KEEPS_ERRNO(quire_lists_limit(q, UINT32_MAX, 0));
+	KEEPS_ERRNO(quire_lists_limit(q, 0, 1));
+	KEEPS_ERRNO(quire_age(q));
+	KEEPS_ERRNO(quire_age(q));
+	KEEPS_ERRNO(quire_age_start(q, 0));
+	KEEPS_ERRNO(quire_age_start(q, 1));
+	KEEPS_ERRNO(quire_age_start(q, 1));
+	KEEPS_ERRNO(quire_age_stop(q));
+	KEEPS_ERRNO(quire_age_stop(q));
+	KEEPS_ERRNO(quire_age_start(q, 1));
 	KEEPS_ERRNO(quire_destroy(q));
 }
 

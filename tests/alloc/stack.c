@@ -134,6 +134,16 @@ static void drain(struct scene *s)
 	quire_drain(s->q, QUIRE_ALL_CPUS, 0);
 }
 
+static void age(struct scene *s)
+{
+	quire_age(s->q);
+}
+
+static void limit(struct scene *s)
+{
+	(void)quire_lists_limit(s->q, (uint32_t)s->n, 0);
+}
+
 /* ---- Threads ---- */
 
 static void alloc_singles(struct scene *s)
@@ -189,6 +199,24 @@ static void fence_thrice(struct scene *s)
 		measure(s, free_bulk);
 	}
 	drain(s);
+}
+
+/* Each finds full lists; the last pass also has to ask all threads where they may run. */
+static void serve_lists(struct scene *s)
+{
+	for (int i = 0; i < 3; i++) {
+		s->n = SINGLES;
+		alloc_bulk(s);
+		for (s->at = 0; s->at < SINGLES; s->at++)
+			free_single(s);
+		if (i == 2)
+			qt_cpu_bind(1);
+		measure(s, age);
+		measure(s, age);
+		for (s->n = qt_info(s->q).high; i == 0 && s->n > 0; s->n /= 2)
+			measure(s, limit);
+		measure(s, limit);
+	}
 }
 
 /* ---- What they find ---- */
@@ -310,6 +338,19 @@ static void test_calls_that_may_wait(const struct qt_param *param)
 	close_scene(s, "calls that may wait, without a fence", MOST_WAITING);
 }
 
+static void test_calls_about_lists(const struct qt_param *param)
+{
+	struct scene *s = &scene;
+
+	open_scene(s, param);
+	s->form = 1;
+	s->gfp = 0;
+	in_thread(s, serve_lists);
+	qt_assert_no_report(&s->t.reports);
+	assert_int_equal(qt_stats(s->q).free_lists, 0);
+	close_scene(s, "passes over idle lists, and limits", MOST_WAITING);
+}
+
 static int refuse_membarrier(const char *call)
 {
 	return strcmp(call, "membarrier") == 0;
@@ -337,9 +378,9 @@ static void test_calls_that_fence(const struct qt_param *param)
 int main(void)
 {
 	static const struct qt_test tests[] = {
-		QT_TEST(single_calls),	   QT_TEST(single_calls_beside_a_locked_zone),
-		QT_TEST(bulk_calls),	   QT_TEST(calls_that_may_wait),
-		QT_TEST(calls_that_fence),
+		QT_TEST(single_calls),	    QT_TEST(single_calls_beside_a_locked_zone),
+		QT_TEST(bulk_calls),	    QT_TEST(calls_that_may_wait),
+		QT_TEST(calls_about_lists), QT_TEST(calls_that_fence),
 	};
 
 	return QT_RUN_CACHES(tests);

@@ -28,7 +28,9 @@ static void begin(struct scene *s, uint32_t batch, uint32_t base, uint32_t capac
 	assert_true(capacity <= MOST_SLOTS);
 	memset(s, 0, sizeof(*s));
 	s->list = (struct qp_list *)(void *)memory;
-	s->adapt = (struct qi_adapt){ .batch = batch, .base = base };
+	atomic_init(&s->adapt.batch, batch);
+	atomic_init(&s->adapt.base, base);
+	atomic_init(&s->adapt.most, capacity);
 	qi_list_init(s->list, capacity);
 	qi_list_open(s->list, &limits);
 	s->pcp.lists[0] = s->list;

@@ -57,7 +57,7 @@ static bool put(struct qi_depot *depot, uint32_t nr)
 	uint32_t pfns[QI_SCRATCH];
 
 	write_batch(nr, depot->batch, pfns);
-	return qi_depot_put(depot, pfns);
+	return qi_depot_put(depot, depot->batch, pfns);
 }
 
 static void assert_gets(struct qi_depot *depot, bool may_wait, uint32_t nr)
@@ -180,6 +180,70 @@ static void test_each_end_has_its_lock(const struct qt_param *param)
 	assert_empty(&depot, 3);
 }
 
+static void assert_holds(struct qi_depot *depot, uint32_t batch, uint32_t max)
+{
+	uint64_t before = qi_depot_in(depot);
+	uint32_t pfns[QI_SCRATCH];
+
+	assert_int_equal(qi_depot_batch(depot), batch);
+	for (uint32_t nr = 0; nr < max; nr++)
+		assert_true(put(depot, nr));
+	assert_false(put(depot, max));
+	write_batch(0, QI_SCRATCH, pfns);
+	for (uint32_t n = 0; n <= QI_SCRATCH; n++) /* nothing but a full batch */
+		assert_false(qi_depot_put(depot, n, pfns));
+	assert_int_equal(qi_depot_count(depot), max * batch);
+	for (uint32_t nr = 0; nr < max; nr++)
+		assert_gets(depot, true, nr);
+	assert_int_equal(qi_depot_get(depot, true, pfns), 0);
+	assert_int_equal(qi_depot_in(depot) - before, (uint64_t)max * batch);
+	assert_int_equal(qi_depot_out(depot), qi_depot_in(depot));
+	assert_int_equal(slots[depot->nr_slots], UINT32_MAX);
+}
+
+/* As many batches as there were, or as there are slots for; wherever in the ring the ends are. */
+static void test_batch_may_change(const struct qt_param *param)
+{
+	static const uint32_t changes[] = { 17, 16, 64, 1, 33, 63, 64, 17, 2, 64 };
+	struct qi_depot depot;
+
+	(void)param;
+	for (uint32_t max = 0; max < 10; max++) {
+		init(&depot, 17, max);
+		for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+			uint32_t room = 17 * max / changes[i];
+
+			qi_depot_close(&depot);
+			assert_true(qi_depot_open(&depot, changes[i], max));
+			assert_holds(&depot, changes[i], room < max ? room : max);
+			if (room > 0) { /* the next one begins elsewhere */
+				assert_true(put(&depot, 0));
+				assert_gets(&depot, false, 0);
+			}
+		}
+	}
+}
+
+static void test_closed_takes_nothing_and_opens_empty(const struct qt_param *param)
+{
+	struct qi_depot depot;
+
+	(void)param;
+	init(&depot, 5, 4);
+	assert_true(put(&depot, 0));
+	assert_true(put(&depot, 1));
+	qi_depot_close(&depot);
+	assert_false(put(&depot, 2));
+	assert_false(qi_depot_open(&depot, 10, 4));
+	assert_gets(&depot, false, 0);
+	assert_false(put(&depot, 2));
+	assert_false(qi_depot_open(&depot, 10, 4));
+	assert_gets(&depot, true, 1);
+	assert_false(put(&depot, 2));
+	assert_true(qi_depot_open(&depot, 10, 4));
+	assert_holds(&depot, 10, 2);
+}
+
 static void *put_all(void *argument)
 {
 	struct qi_depot *depot = argument;
@@ -235,6 +299,8 @@ int main(void)
 		QT_TEST(round_the_ring),
 		QT_TEST(no_room_at_all),
 		QT_TEST(each_end_has_its_lock),
+		QT_TEST(batch_may_change),
+		QT_TEST(closed_takes_nothing_and_opens_empty),
 		QT_TEST(from_thread_to_thread),
 	};
 

@@ -56,7 +56,7 @@ static void test_a_batch_came_into_the_depot(const struct qt_param *param)
 		assert_int_equal(qi_front_take(front, true, front->depot->batch, pfns),
 				 front->depot->batch);
 		qi_watch_begin(t.q, &watch);
-		assert_true(qi_depot_put(front->depot, pfns));
+		assert_true(qi_depot_put(front->depot, front->depot->batch, pfns));
 		assert_true(qi_watch_again(t.q, &watch));
 	}
 	qt_end(&t);

@@ -68,6 +68,11 @@ static inline void qp_unlock(struct qp_lock *lock)
 	qk_irq_restore(flags);
 }
 
+/* There are no threads that the library could start. */
+struct qp_ticker {
+	char unused;
+};
+
 static inline uintptr_t qp_self(void)
 {
 	return qk_thread();

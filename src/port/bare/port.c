@@ -52,6 +52,13 @@ unsigned int qp_nr_cpus(void)
 	return qk_nr_cpus();
 }
 
+/* Nobody knows. */
+void qp_cpus_allowed(const unsigned char *wanted, unsigned char *allowed, size_t bytes)
+{
+	(void)wanted;
+	memset(allowed, 0xff, bytes);
+}
+
 void qp_yield(unsigned int attempt)
 {
 	(void)attempt;
@@ -116,6 +123,48 @@ _Noreturn void qp_panic(const char *why)
 	qk_print(why, length_of(why));
 	for (;;)
 		qk_stop();
+}
+
+bool qp_tickers_offered(void)
+{
+	return false;
+}
+
+bool qp_ticker_start(struct qp_ticker *ticker, const char *name, uint32_t period_ms,
+		     void (*tick)(void *context), void *context)
+{
+	(void)ticker;
+	(void)name;
+	(void)period_ms;
+	(void)tick;
+	(void)context;
+	return false;
+}
+
+bool qp_ticker_runs(const struct qp_ticker *ticker)
+{
+	(void)ticker;
+	return false;
+}
+
+void qp_ticker_stop(struct qp_ticker *ticker)
+{
+	(void)ticker;
+}
+
+void qp_ticker_hold(struct qp_ticker *ticker)
+{
+	(void)ticker;
+}
+
+void qp_ticker_let_go(struct qp_ticker *ticker)
+{
+	(void)ticker;
+}
+
+void qp_ticker_forget(struct qp_ticker *ticker)
+{
+	(void)ticker;
 }
 
 /* qk_in_interrupt() knows. */

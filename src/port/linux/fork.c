@@ -62,6 +62,7 @@ static void after_fork_in_child(void)
 			      memory_order_relaxed);
 	links = NULL;
 	qp_sections_after_fork();
+	qp_threads_after_fork();
 	while (link != NULL) {
 		struct qp_fork_link *next = link->next;
 

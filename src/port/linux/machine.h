@@ -29,6 +29,26 @@ void qp_lock_note_taken(struct qp_lock *lock);
 void qp_lock_note_dropped(struct qp_lock *lock);
 void qp_lock_note_fork(bool begins);
 
+/*
+ * A thread of the library's own, and what it is told. It lies in metadata, where nothing of the C
+ * library's can be: hence a word to sleep on, and a lock of ours.
+ */
+struct qp_ticker {
+	_Atomic uint32_t word; /* enum in ticker.c; the thread sleeps on it */
+	uint32_t period_ms; /* this and the rest are constant while it runs */
+	struct qp_lock busy; /* held by the thread during a tick */
+	void (*tick)(void *context);
+	void *context;
+	const char *name;
+	uintptr_t thread; /* for those who join it */
+};
+
+/* Make the calling thread known as the library's own, and end that. */
+void qp_thread_own(bool begins);
+/* Whether that thread is known so. */
+bool qp_thread_is_own(int thread);
+void qp_threads_after_fork(void);
+
 /* This thread, as the owner of a lock in debug builds; never 0. */
 static inline uintptr_t qp_self(void)
 {

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "tasks.h"
+#include "cpu.h"
+#include "test.h"
+
+#include <dirent.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_named(int task, const char *name)
+{
+	char path[64];
+	char found[64] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/comm", task);
+	file = fopen(path, "r");
+	if (file == NULL) /* it has ended meanwhile */
+		return false;
+	if (fgets(found, sizeof(found), file) == NULL)
+		found[0] = '\0';
+	fclose(file);
+	found[strcspn(found, "\n")] = '\0';
+	return strcmp(found, name) == 0;
+}
+
+/* The first that visit says true of, or 0. */
+static int visit_tasks(bool (*visit)(int task, const void *context), const void *context)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	int found = 0;
+
+	assert_non_null(tasks);
+	while (found == 0 && (entry = readdir(tasks)) != NULL) {
+		int task = atoi(entry->d_name);
+
+		if (task > 0 && visit(task, context))
+			found = task;
+	}
+	closedir(tasks);
+	return found;
+}
+
+static bool is_it(int task, const void *context)
+{
+	return is_named(task, context);
+}
+
+int tasks_find(const char *name)
+{
+	return visit_tasks(is_it, name);
+}
+
+struct binding {
+	cpu_set_t set;
+	int but;
+};
+
+static bool bind_one(int task, const void *context)
+{
+	const struct binding *binding = context;
+
+	if (task != binding->but)
+		(void)sched_setaffinity(task, sizeof(binding->set), &binding->set);
+	return false;
+}
+
+void tasks_bind(unsigned int i, int but)
+{
+	struct binding binding = { .but = but };
+
+	CPU_ZERO(&binding.set);
+	CPU_SET((size_t)qt_cpu(i), &binding.set);
+	visit_tasks(bind_one, &binding);
+}
+
+void tasks_unbind(void)
+{
+	struct binding binding = { .but = 0 };
+
+	CPU_ZERO(&binding.set);
+	for (unsigned int i = 0; i < qt_nr_cpus(); i++)
+		CPU_SET((size_t)qt_cpu(i), &binding.set);
+	visit_tasks(bind_one, &binding);
+}
