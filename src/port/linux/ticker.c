@@ -128,15 +128,19 @@ bool qp_ticker_runs(const struct qp_ticker *ticker)
 	return atomic_load((_Atomic uint32_t *)&ticker->word) == RUNS;
 }
 
+/* Who waits for the thread holds locks: a cancellation has to wait, too. */
 void qp_ticker_stop(struct qp_ticker *ticker)
 {
 	int saved = errno;
+	int state;
 
 	if (!qp_ticker_runs(ticker))
 		return;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	atomic_store(&ticker->word, ENDS);
 	syscall(SYS_futex, (uint32_t *)&ticker->word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	pthread_join((pthread_t)ticker->thread, NULL);
+	pthread_setcancelstate(state, NULL);
 	atomic_store(&ticker->word, NONE);
 	errno = saved;
 }
