@@ -41,13 +41,13 @@ struct qi_front {
 	uint32_t made_base; /* adapt's when it was made */
 	uint32_t made_batch;
 	uint32_t nr_depot; /* most batches of the depot, whatever their size */
+	_Atomic uint32_t nr_isolated; /* CPUs; not constant */
 	unsigned char *lists;
 	size_t list_bytes; /* from one list to the next */
 	struct qi_space *space;
 	struct qi_zone *home;
 	struct qi_depot *depot;
 	/* each with protection of its own */
-	_Atomic uint32_t nr_isolated; /* CPUs */
 	_Atomic uint64_t nr_drains;
 	_Atomic uint64_t nr_drained_pages;
 };
