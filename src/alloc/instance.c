@@ -114,7 +114,6 @@ static struct quire *init_instance(unsigned char *start, const struct qi_plan *p
 	q->flags = config->flags;
 	q->vector = qi_vector_choose();
 	q->asked = plan->asked;
-	q->nr_depot = config->nr_depot;
 	q->reason = plan->reason;
 	q->metadata_bytes = plan->layout.total;
 	q->list_bytes = plan->layout.total - plan->layout.cleared;
@@ -291,7 +290,7 @@ int quire_info_get(const struct quire *q, struct quire_info *info)
 	known.high = q->front.high;
 	known.batch = q->front.made_batch;
 	known.nr_stash = space->zones[0].nr_stash;
-	known.nr_depot = q->nr_depot;
+	known.nr_depot = q->front.nr_depot;
 	known.nr_regions = atomic_load_explicit((_Atomic uint32_t *)&space->nr_regions,
 						memory_order_acquire);
 	known.nr_zones = space->nr_zones;

@@ -31,7 +31,7 @@ struct quire {
 	struct qi_space space;
 	/* the rest */
 	uint32_t asked; /* enum quire_cache */
-	uint32_t nr_depot;
+	uint32_t idle_ms; /* between passes of ticker; by region_lock */
 	const char *reason;
 	size_t metadata_bytes;
 	size_t list_bytes;
@@ -40,7 +40,6 @@ struct quire {
 	/* adding regions; isolating CPUs, enabling their lists, limits; starting and ending ticker */
 	struct qp_lock region_lock;
 	struct qp_ticker ticker; /* passes over idle lists */
-	uint32_t idle_ms; /* their period; by region_lock */
 	_Atomic uint32_t claim_taken; /* 1: some request has the turn; see alloc/claim.c */
 	_Atomic uint32_t claim_progress; /* batches claimed or collected, by whoever has it */
 	struct qi_reporter reporter;

@@ -175,6 +175,11 @@ static void run(struct quire *q)
 	for (uint32_t i = 0; i < 512; i++)
 		n += quire_free_pfn(q, block + i) != 0;
 	check(n == NR_PAGES - 300 && quire_held(q) == 0, "which are freed one by one");
+	check(quire_lists_limit(q, 40, 10) == 0, "limits of lists change");
+	check(quire_age_start(q, 100) == -QUIRE_EOPNOTSUPP && nr_reports == 4,
+	      "the port has no threads of its own");
+	check(quire_age(q) == 0 && quire_age(q) > 0, "a pass of ours empties what is idle");
+	check(quire_age_stop(q) == 0, "and there is nothing to stop");
 	check(quire_destroy(q) == 0, "the end");
 }
 
