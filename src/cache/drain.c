@@ -80,6 +80,15 @@ static void swap_locked(struct qi_front *front, struct qi_pcp *pcp)
 }
 
 /*
+ * Whether the idle list has pages, or may get some: a drain could not fence it, though others may have
+ * done so since.
+ */
+static bool is_stranded(const struct qi_pcp *pcp)
+{
+	return pcp->unfenced || qi_header_count(qi_header(idle_list(pcp))) > 0;
+}
+
+/*
  * Whether a drain of the pages that are in the lists now has become ours to make. Read by a locked
  * instruction: what this thread has pushed is seen by whoever begins a drain after that.
  */
@@ -89,7 +98,7 @@ static bool begin_drain(struct qi_pcp *pcp)
 
 	(void)qp_lock(&pcp->drain_lock);
 	if (atomic_load_explicit(&pcp->drains_begun, memory_order_relaxed) != begun &&
-	    !pcp->unfenced) {
+	    !is_stranded(pcp)) {
 		qp_unlock(&pcp->drain_lock);
 		return false;
 	}
@@ -99,7 +108,7 @@ static bool begin_drain(struct qi_pcp *pcp)
 
 /*
  * The list to be emptied: everything that was in this CPU's lists, but for what a failed fence
- * withholds; NULL if that is all. Two rounds if an old list was left unfenced.
+ * withholds; NULL if that is all. Two rounds if an old list was left stranded.
  */
 static struct qp_list *next_to_empty_locked(struct qi_front *front, struct qi_pcp *pcp)
 {
@@ -165,7 +174,7 @@ static void drain_by_swap(struct drain *drain, struct qi_pcp *pcp)
 		return;
 	qi_transit_begin(front->home);
 	for (int round = 0; round < 2; round++) {
-		bool stranded = pcp->unfenced;
+		bool stranded = is_stranded(pcp);
 
 		list = next_to_empty_locked(front, pcp);
 		if (list == NULL)

@@ -351,12 +351,43 @@ static void test_fences_that_fail_now_and_then(const struct qt_param *param)
 	churn_close(&t, &s);
 }
 
+static bool refuse_fence(unsigned int cpu)
+{
+	(void)cpu;
+	return false;
+}
+
+/*
+ * Stranded pages stay where they are when somebody else has the fence that their drain had not. One
+ * drain takes them, and what the live list has got since.
+ */
+static void test_stranded_pages_of_a_cpu_that_is_isolated(const struct qt_param *param)
+{
+	struct stress s;
+	struct qt t;
+
+	(void)param;
+	churn_open(&t, &s, &churn_params[0], 0);
+	assert_true(churn_fill(t.q, 0, FILL) > 0);
+	qp_fence_hook = refuse_fence;
+	assert_int_equal(quire_drain(t.q, qt_cpu(0), 0), 0);
+	qp_fence_hook = NULL;
+	assert_true(churn_fill(t.q, 0, FILL) > FILL);
+	qt_assert_ok(quire_cpu_isolate(t.q, qt_cpu(0), 1));
+	assert_true(quire_drain(t.q, qt_cpu(0), 0) > FILL);
+	assert_int_equal(churn_listed(t.q, 0), 0);
+	churn_close(&t, &s);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
-		QT_TEST(a_visit_stands_in_for_each_fence), QT_TEST(each_fence_fails_altogether),
-		QT_TEST(pages_of_an_unfenced_list),	   QT_TEST(a_divert_that_fails),
+		QT_TEST(a_visit_stands_in_for_each_fence),
+		QT_TEST(each_fence_fails_altogether),
+		QT_TEST(pages_of_an_unfenced_list),
+		QT_TEST(a_divert_that_fails),
 		QT_TEST(fences_that_fail_now_and_then),
+		QT_TEST(stranded_pages_of_a_cpu_that_is_isolated),
 	};
 
 	return QT_RUN_ONCE(tests);
