@@ -2,7 +2,7 @@
 /*
  * Two clocks. now_ns() is the system's monotonic one, right over any stretch, about 20 ns a read.
  * ticks() is the processor's counter, ordered against the work around it and cheap enough to stand
- * between two calls; it is only ever compared with itself, so nobody needs to know its frequency.
+ * between two calls; what a tick lasts is found by holding it against the other.
  */
 #ifndef TOOL_CLOCK_H
 #define TOOL_CLOCK_H
@@ -35,6 +35,9 @@ static inline uint64_t ticks(void)
 	return now_ns();
 #endif
 }
+
+/* Nanoseconds of a tick, found once, which takes a few milliseconds. */
+double ticks_ns(void);
 
 /* What one call of ticks() adds to a stretch that it closes, in ticks. */
 double ticks_cost(void);

@@ -56,6 +56,7 @@ static struct bench_options common_defaults(void)
 		.allocator = values_one(ALLOCATOR_QUIRE),
 		.cache = values_one(QUIRE_CACHE_DEFAULT),
 		.check = values_one(QUIRE_CHECK_ON),
+		.mode = values_one(MODE_BIASED),
 		.calls = values_one(CALLS_SINGLE),
 		.form = values_one(FORM_PAGE),
 		.pattern = values_one(PATTERN_INORDER),

@@ -44,6 +44,17 @@ static void add_region(struct instance *instance, const struct instance_plan *pl
 		     quire_strerror(error));
 }
 
+static void isolate(struct instance *instance)
+{
+	int error = quire_cpu_isolate(instance->q, QUIRE_ALL_CPUS, 1);
+
+	if (error)
+		fail("shared mode cannot be had here (%s); the library may say why above. Leave "
+		     "'shared' out of --mode",
+		     quire_strerror(error));
+	instance->isolated = true;
+}
+
 void instance_open(struct instance *instance, const struct instance_plan *plan)
 {
 	*instance = (struct instance){ 0 };
@@ -55,6 +66,8 @@ void instance_open(struct instance *instance, const struct instance_plan *plan)
 	if (plan->cache != QUIRE_CACHE_DEFAULT && instance->info.cache != plan->cache)
 		fail("asked for the cache '%s', the instance has '%s'",
 		     quire_cache_name(plan->cache), quire_cache_name(instance->info.cache));
+	if (plan->isolated)
+		isolate(instance);
 }
 
 void instance_close(struct instance *instance)

@@ -15,6 +15,7 @@ struct instance_plan {
 	uint32_t check; /* enum quire_check */
 	uint64_t nr_pages;
 	bool addresses; /* pages will be asked for as pointers, so they need addresses */
+	bool isolated; /* drains interrupt no CPU: all are in shared mode */
 };
 
 struct instance {
@@ -22,6 +23,7 @@ struct instance {
 	struct quire_region region;
 	struct quire_info info; /* cache and check that are really in use */
 	struct region addresses;
+	bool isolated; /* as it was planned */
 };
 
 /* Without success the command ends: a cache that is not to be had is never replaced by another. */

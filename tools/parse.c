@@ -60,14 +60,22 @@ static bool read_number(const char *text, uint64_t *number)
 	return true;
 }
 
-uint64_t parse_count(const char *option, const char *text, uint64_t min, uint64_t max)
+/* With a word (NULL: none) that might have stood there instead, and was not found. */
+static uint64_t read_count(const char *option, const char *text, uint64_t min, uint64_t max,
+			   const struct word *word)
 {
 	uint64_t number;
 
 	if (read_number(text, &number) && number >= min && number <= max)
 		return number;
-	fail_usage("%s: '%s' is not a number from %llu to %llu", option, text,
-		   (unsigned long long)min, (unsigned long long)max);
+	fail_usage("%s: '%s' is not a number from %llu to %llu%s%s", option, text,
+		   (unsigned long long)min, (unsigned long long)max, word ? ", nor " : "",
+		   word ? word->name : "");
+}
+
+uint64_t parse_count(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	return read_count(option, text, min, max, NULL);
 }
 
 uint64_t parse_size(const char *option, const char *text, uint64_t min, uint64_t max)
@@ -148,7 +156,7 @@ static void read_range(const char *option, const char *item, uint32_t min, uint3
 
 /* A number, or a range. A dash in front is a sign, and no number here has one. */
 static void add_counts(const char *option, const char *item, uint32_t min, uint32_t max,
-		       struct values *values)
+		       const struct word *word, struct values *values)
 {
 	uint64_t first, last;
 	char digits[FORMAT_MAX];
@@ -156,7 +164,7 @@ static void add_counts(const char *option, const char *item, uint32_t min, uint3
 	if (item[0] != '-' && strchr(item, '-'))
 		read_range(option, item, min, max, &first, &last);
 	else
-		first = last = parse_count(option, item, min, max);
+		first = last = read_count(option, item, min, max, word);
 	for (; first <= last; first++) {
 		snprintf(digits, sizeof(digits), "%u", (uint32_t)first);
 		add_value(option, values, (uint32_t)first, digits);
@@ -199,14 +207,25 @@ static void copy_list(const char *option, const char *text, char copy[TEXT_MAX])
 void parse_counts(const char *option, const char *text, uint32_t min, uint32_t max,
 		  struct values *values)
 {
+	parse_counts_or(option, text, min, max, NULL, values);
+}
+
+void parse_counts_or(const char *option, const char *text, uint32_t min, uint32_t max,
+		     const struct word *word, struct values *values)
+{
 	char copy[TEXT_MAX], *item, *rest;
 
 	if (!*text)
-		fail_usage("%s: '' names no value; give numbers from %u to %u", option, min, max);
+		fail_usage("%s: '' names no value; give numbers from %u to %u%s%s", option, min,
+			   max, word ? ", or " : "", word ? word->name : "");
 	copy_list(option, text, copy);
 	values->nr = 0;
-	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest))
-		add_counts(option, item, min, max, values);
+	for (item = strtok_r(copy, ",", &rest); item; item = strtok_r(NULL, ",", &rest)) {
+		if (word && strcmp(item, word->name) == 0)
+			add_value(option, values, word->value, item);
+		else
+			add_counts(option, item, min, max, word, values);
+	}
 }
 
 void parse_words(const char *option, const char *text, const struct word *words,

@@ -35,6 +35,9 @@ uint64_t parse_milliseconds(const char *option, const char *text, uint64_t min, 
 /* Comma lists of numbers (a range "0-4" stands for all in it) and of words. */
 void parse_counts(const char *option, const char *text, uint32_t min, uint32_t max,
 		  struct values *values);
+/* Numbers as parse_counts() takes them, and one word that stands for a value beyond them. */
+void parse_counts_or(const char *option, const char *text, uint32_t min, uint32_t max,
+		     const struct word *word, struct values *values);
 void parse_words(const char *option, const char *text, const struct word *words,
 		 unsigned int nr_words, struct values *values);
 

@@ -18,7 +18,16 @@ enum calls { CALLS_SINGLE, CALLS_BULK };
 enum pattern { PATTERN_INORDER, PATTERN_RANDOM };
 
 /* What the CPU does that is drained. */
-enum victim { VICTIM_BUSY, VICTIM_IDLE };
+enum victim { VICTIM_BUSY, VICTIM_PACED, VICTIM_IDLE };
+
+/* Whose lists are drained: the victim's, or those of all CPUs. */
+enum target { TARGET_ONE, TARGET_ALL };
+
+/* A rate of drains: the next begins as soon as the victim has gone on after the last. */
+#define RATE_MAX UINT32_MAX
+
+/* How CPUs' lists are entered, and so how they are drained: QUIRE_CACHE_PCP alone has two ways. */
+enum mode { MODE_BIASED, MODE_SHARED };
 
 /* Quire, and what it is measured beside: see peer.h. */
 enum allocator { ALLOCATOR_QUIRE, ALLOCATOR_RTE_MEMPOOL, NR_ALLOCATORS };
@@ -29,6 +38,7 @@ struct bench_options {
 	bool allocator_all; /* every one that was built; else those named, or none */
 	struct values cache; /* enum quire_cache */
 	struct values check; /* enum quire_check */
+	struct values mode; /* enum mode */
 	struct values calls;
 	struct values form;
 	struct values pattern;
@@ -38,7 +48,8 @@ struct bench_options {
 	struct values thread_list; /* threads, one row each; other benches have threads */
 	struct values pairs; /* of threads */
 	struct values victim; /* enum victim */
-	struct values rate; /* drains a second */
+	struct values rate; /* drains a second, or RATE_MAX */
+	struct values target; /* enum target */
 	uint32_t threads;
 	uint32_t runs;
 	uint32_t rounds;
@@ -47,8 +58,10 @@ struct bench_options {
 	uint32_t section_ms;
 	uint64_t seed;
 	uint64_t milliseconds; /* of one run */
+	uint64_t drains; /* of one run; 0: it ends by its time */
 	bool whole;
 	const char *json; /* file, "-", or NULL */
+	unsigned int given; /* OPTION_... of the command line */
 };
 
 /* Bits of bench.accepts. */
@@ -75,7 +88,10 @@ enum {
 	OPTION_VICTIM = 1 << 19,
 	OPTION_RATE = 1 << 20,
 	OPTION_SECONDS = 1 << 21,
-	OPTION_ALL = (1 << 22) - 1,
+	OPTION_MODE = 1 << 22,
+	OPTION_TARGET = 1 << 23,
+	OPTION_DRAINS = 1 << 24,
+	OPTION_ALL = (1 << 25) - 1,
 };
 
 struct bench {
@@ -109,5 +125,9 @@ const char *bench_calls_name(uint32_t calls);
 const char *bench_form_name(uint32_t form);
 const char *bench_pattern_name(uint32_t pattern);
 const char *bench_victim_name(uint32_t victim);
+/* Digits, in a buffer that the next call may change, or "max". */
+const char *bench_rate_name(uint32_t rate);
+const char *bench_target_name(uint32_t target);
+const char *bench_mode_name(uint32_t mode);
 
 #endif /* TOOL_BENCH_H */

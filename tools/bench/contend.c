@@ -41,9 +41,9 @@ const struct bench bench_contend = {
 	.examples = "  quire bench contend --cache none,locked --threads 1-4\n"
 		    "  quire bench contend --batch 1,64,512 --calls bulk --json contend.json\n"
 		    "  quire bench contend --allocator quire,rte_mempool --threads 2\n",
-	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM |
-		   OPTION_BATCH | OPTION_THREAD_LIST | OPTION_SIZE | OPTION_WORK | OPTION_RUNS |
-		   OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS |
+		   OPTION_FORM | OPTION_BATCH | OPTION_THREAD_LIST | OPTION_SIZE | OPTION_WORK |
+		   OPTION_RUNS | OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

@@ -42,9 +42,9 @@ const struct bench bench_cross = {
 	.examples = "  quire bench cross --cache none,locked --check on,off\n"
 		    "  quire bench cross --batch 1,8,64,512 --form page,pfn --json cross.json\n"
 		    "  quire bench cross --allocator quire,rte_mempool --calls bulk\n",
-	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM |
-		   OPTION_BATCH | OPTION_PAIRS | OPTION_SIZE | OPTION_WORK | OPTION_RUNS |
-		   OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS |
+		   OPTION_FORM | OPTION_BATCH | OPTION_PAIRS | OPTION_SIZE | OPTION_WORK |
+		   OPTION_RUNS | OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

@@ -15,6 +15,7 @@
 #include "../table.h"
 #include "bench.h"
 #include "measure.h"
+#include "plans.h"
 #include "rows.h"
 
 enum { DEFAULT_PAGES = 1 << 18, DEFAULT_WORK = 1 << 17, BATCH = 64, FILL_BATCH = 512 };
@@ -102,6 +103,7 @@ static void columns(struct fill *f)
 {
 	table_init(&f->table);
 	table_column(&f->table, "cache", "", COLUMN_WORD);
+	row_mode_column(&f->table, f->options);
 	table_column(&f->table, "check", "", COLUMN_WORD);
 	table_column(&f->table, "full", "%", COLUMN_NUMBER);
 	table_column(&f->table, "pages freed", "", COLUMN_WORD);
@@ -115,6 +117,7 @@ static void add_row(struct fill *f, const struct cell *cell, uint32_t level, dou
 	json_t *row = report_row(f->report);
 
 	table_cell(&f->table, "%s", quire_cache_name(cell->instance->info.cache));
+	row_mode_cell(&f->table, f->options, cell);
 	table_cell(&f->table, "%s", quire_check_name(cell->instance->info.check));
 	table_cell(&f->table, "%u", level);
 	table_cell(&f->table, "%s", cell->pattern == PATTERN_RANDOM ? "random held" : "just taken");
@@ -158,14 +161,14 @@ static void run_level(struct fill *f, struct cell *cell, uint32_t level)
 	}
 }
 
-static void run_instance(struct fill *f, uint32_t cache, uint32_t check)
+static void run_instance(struct fill *f, const struct instance_plan *plan)
 {
 	const struct bench_options *options = f->options;
-	const struct instance_plan plan = { cache, check, options->nr_pages, false };
 	struct rng rng = rng_make(options->seed, UINT32_MAX);
 	struct instance instance;
 	struct cell cell = {
 		.instance = &instance,
+		.mode = plan->isolated ? MODE_SHARED : MODE_BIASED,
 		.form = FORM_PFN,
 		.threads = options->threads,
 		.work = options->work,
@@ -174,7 +177,7 @@ static void run_instance(struct fill *f, uint32_t cache, uint32_t check)
 	size_t nr = (size_t)options->nr_pages, held;
 	unsigned int level;
 
-	instance_open(&instance, &plan);
+	instance_open(&instance, plan);
 	cell.pool = need_zeroed(nr, sizeof(*cell.pool));
 	for (level = 0; level < options->level.nr; level++) {
 		held = hold_all(&instance, cell.pool, nr, &rng);
@@ -207,7 +210,8 @@ static int run(const struct bench_options *options)
 {
 	struct fill f = { .options = options };
 	struct machine machine;
-	unsigned int cache, check;
+	struct plans plans;
+	unsigned int i;
 
 	check_room(options);
 	report_open(options->json);
@@ -216,12 +220,10 @@ static int run(const struct bench_options *options)
 	row_options(report_options(f.report), &bench_fill, options);
 	f.times = TIMES_PHASES | (options->calls.nr > 1 ? TIMES_RATIO : 0);
 	columns(&f);
-	f.nr_all = options->cache.nr * options->check.nr * options->level.nr * options->pattern.nr *
-		   options->batch.nr;
-	for (cache = 0; cache < options->cache.nr; cache++) {
-		for (check = 0; check < options->check.nr; check++)
-			run_instance(&f, options->cache.value[cache], options->check.value[check]);
-	}
+	plans = plans_of(options, false);
+	f.nr_all = plans.nr * options->level.nr * options->pattern.nr * options->batch.nr;
+	for (i = 0; i < plans.nr; i++)
+		run_instance(&f, &plans.plan[i]);
 	progress_end();
 	if (row_table_wanted(options))
 		print(&f);
@@ -242,9 +244,9 @@ const struct bench bench_fill = {
 		"what the zone has to bear.",
 	.examples = "  quire bench fill --cache none,locked\n"
 		    "  quire bench fill --level 50,99 --pattern random --threads 2\n",
-	.accepts = OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_PATTERN | OPTION_BATCH |
-		   OPTION_LEVEL | OPTION_THREADS | OPTION_SIZE | OPTION_WORK | OPTION_RUNS |
-		   OPTION_SEED | OPTION_JSON,
+	.accepts = OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS | OPTION_PATTERN |
+		   OPTION_BATCH | OPTION_LEVEL | OPTION_THREADS | OPTION_SIZE | OPTION_WORK |
+		   OPTION_RUNS | OPTION_SEED | OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

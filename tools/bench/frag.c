@@ -17,6 +17,7 @@
 #include "../say.h"
 #include "../table.h"
 #include "bench.h"
+#include "plans.h"
 #include "rows.h"
 #include "team.h"
 
@@ -286,11 +287,11 @@ static void print(const struct bench_options *options, const struct table *table
 static int run(const struct bench_options *options)
 {
 	struct bench_options shown = *options;
-	struct instance_plan plan = { .nr_pages = options->nr_pages };
+	const struct plans plans = plans_of(options, false);
 	struct table table;
 	struct machine machine;
 	json_t *report;
-	unsigned int cache, check, calls;
+	unsigned int i, calls;
 
 	check_options(options);
 	report_open(options->json);
@@ -299,14 +300,10 @@ static int run(const struct bench_options *options)
 	report = report_new(bench_frag.name, &machine);
 	row_options(report_options(report), &bench_frag, &shown);
 	columns(&table);
-	for (cache = 0; cache < options->cache.nr; cache++) {
-		for (check = 0; check < options->check.nr; check++) {
-			plan.cache = options->cache.value[cache];
-			plan.check = options->check.value[check];
-			for (calls = 0; calls < options->calls.nr; calls++)
-				run_one(options, &plan, (enum calls)options->calls.value[calls],
-					report, &table);
-		}
+	for (i = 0; i < plans.nr; i++) {
+		for (calls = 0; calls < options->calls.nr; calls++)
+			run_one(options, &plans.plan[i], (enum calls)options->calls.value[calls],
+				report, &table);
 	}
 	progress_end();
 	if (row_table_wanted(options))

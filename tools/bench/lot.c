@@ -7,6 +7,7 @@
 #include "../machine.h"
 #include "../memory.h"
 #include "../say.h"
+#include "plans.h"
 
 enum { DEFAULT_PAGES = 1 << 18, MAX_CELLS = 256, MAX_THREADS = 1024 };
 
@@ -82,8 +83,8 @@ static unsigned int nr_rows(const struct bench_options *options, enum workload w
 			    options->calls.nr;
 	bool with_quire = peers_with_quire(options);
 
-	return each * (options->allocator.nr - with_quire +
-		       (with_quire ? options->cache.nr * options->check.nr : 0));
+	return each *
+	       (options->allocator.nr - with_quire + (with_quire ? plans_of(options, true).nr : 0));
 }
 
 static void add(struct lot *lot, const struct cell *cell, const struct instance_plan *plan)
@@ -116,16 +117,13 @@ static void add_rows(struct lot *lot, const struct bench_options *options, struc
 
 static void add_quire(struct lot *lot, const struct bench_options *options, struct cell *like)
 {
-	struct instance_plan plan = { .nr_pages = options->nr_pages, .addresses = true };
-	unsigned int cache, check;
+	const struct plans plans = plans_of(options, true);
+	unsigned int i;
 
 	like->allocator = ALLOCATOR_QUIRE;
-	for (cache = 0; cache < options->cache.nr; cache++) {
-		plan.cache = options->cache.value[cache];
-		for (check = 0; check < options->check.nr; check++) {
-			plan.check = options->check.value[check];
-			add_rows(lot, options, like, &plan);
-		}
+	for (i = 0; i < plans.nr; i++) {
+		like->mode = plans.plan[i].isolated ? MODE_SHARED : MODE_BIASED;
+		add_rows(lot, options, like, &plans.plan[i]);
 	}
 }
 
@@ -137,6 +135,7 @@ static void add_peers(struct lot *lot, const struct bench_options *options, stru
 	unsigned int i;
 
 	pointers.form = values_one(FORM_PAGE);
+	like->mode = MODE_BIASED;
 	peers_start(&lot->peers, options, options->nr_pages);
 	for (i = 0; i < lot->peers.nr; i++) {
 		like->peer = lot->peers.peer[i];

@@ -27,6 +27,7 @@ static void columns(struct view *view)
 	table_init(table);
 	row_allocator_column(table, &view->all);
 	table_column(table, "cache", "", COLUMN_WORD);
+	row_mode_column(table, view->options);
 	table_column(table, "check", "", COLUMN_WORD);
 	if (view->options->form.nr > 1)
 		table_column(table, "form", "", COLUMN_WORD);
@@ -71,6 +72,7 @@ static void table_row(struct view *view, unsigned int i)
 
 	row_allocator_cell(table, &view->all, cell);
 	table_cell(table, "%s", row_cache_name(cell));
+	row_mode_cell(table, view->options, cell);
 	table_cell(table, "%s", row_check_name(cell));
 	if (view->options->form.nr > 1)
 		table_cell(table, "%s", bench_form_name(cell->form));

@@ -32,6 +32,7 @@ struct peer;
 struct cell {
 	uint32_t allocator; /* enum allocator */
 	const struct instance *instance; /* of Quire's cells, NULL in others */
+	enum mode mode; /* of the CPUs that the cell runs on, where the cache has modes */
 	struct peer *peer; /* of other allocators' cells: the process that runs them */
 	enum workload workload;
 	enum form form;

@@ -14,11 +14,13 @@
 
 #include "../format.h"
 #include "../say.h"
+#include "lists.h"
 
 enum { PAGE_BYTES = 4096, FIRST_OPTION = 256 };
 
 #define MAX_BATCH (1u << 20)
 #define MAX_RATE 1000000u
+#define MAX_DRAINS UINT64_C(1000000000)
 #define MAX_MILLISECONDS (UINT64_C(3600) * 1000)
 #define MAX_PAGES (UINT64_C(1) << 31)
 
@@ -66,6 +68,18 @@ static void set_check(struct bench_options *options, const char *name, const cha
 	};
 
 	parse_words(name, text, words, NR(words), &options->check);
+}
+
+/* Biased comes first, whatever the list's order, and shared is compared. */
+static void set_mode(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_mode_name(MODE_BIASED), MODE_BIASED },
+		{ bench_mode_name(MODE_SHARED), MODE_SHARED },
+	};
+
+	parse_words(name, text, words, NR(words), &options->mode);
+	values_sort(&options->mode);
 }
 
 /* Single calls come first, whatever the list's order: bulk rows show their ratio to them. */
@@ -139,6 +153,7 @@ static void set_victim(struct bench_options *options, const char *name, const ch
 {
 	const struct word words[] = {
 		{ bench_victim_name(VICTIM_BUSY), VICTIM_BUSY },
+		{ bench_victim_name(VICTIM_PACED), VICTIM_PACED },
 		{ bench_victim_name(VICTIM_IDLE), VICTIM_IDLE },
 	};
 
@@ -148,8 +163,25 @@ static void set_victim(struct bench_options *options, const char *name, const ch
 
 static void set_rate(struct bench_options *options, const char *name, const char *text)
 {
-	parse_counts(name, text, 0, MAX_RATE, &options->rate);
+	const struct word max = { bench_rate_name(RATE_MAX), RATE_MAX };
+
+	parse_counts_or(name, text, 0, MAX_RATE, &max, &options->rate);
 	values_sort(&options->rate);
+}
+
+static void set_target(struct bench_options *options, const char *name, const char *text)
+{
+	const struct word words[] = {
+		{ bench_target_name(TARGET_ONE), TARGET_ONE },
+		{ bench_target_name(TARGET_ALL), TARGET_ALL },
+	};
+
+	parse_words(name, text, words, NR(words), &options->target);
+}
+
+static void set_drains(struct bench_options *options, const char *name, const char *text)
+{
+	options->drains = parse_count(name, text, 1, MAX_DRAINS);
 }
 
 static void set_seconds(struct bench_options *options, const char *name, const char *text)
@@ -221,6 +253,8 @@ static const struct entry entries[] = {
 	  set_allocator },
 	{ OPTION_CACHE, "cache", "LIST", "required: none, locked, pcp, magazine", set_cache },
 	{ OPTION_CHECK, "check", "LIST", "on, off, strict: what frees verify", set_check },
+	{ OPTION_MODE, "mode", "LIST", "biased, shared: of pcp's CPUs; shared is isolated",
+	  set_mode },
 	{ OPTION_CALLS, "calls", "LIST", "single, bulk: a call a block, or a call a batch",
 	  set_calls },
 	{ OPTION_FORM, "form", "LIST", "page (pointers), pfn, offset", set_form },
@@ -233,8 +267,13 @@ static const struct entry entries[] = {
 	  set_thread_list },
 	{ OPTION_PAIRS, "pairs", "LIST", "pairs of threads: one allocates, the other frees",
 	  set_pairs },
-	{ OPTION_VICTIM, "victim", "LIST", "busy, idle: what the drained CPU does", set_victim },
-	{ OPTION_RATE, "rate", "LIST", "drains a second; 0, the control, is always in", set_rate },
+	{ OPTION_VICTIM, "victim", "LIST", "busy, paced, idle: what the drained CPU does",
+	  set_victim },
+	{ OPTION_TARGET, "target", "LIST", "one, all: the victim's list is drained, or every CPU's",
+	  set_target },
+	{ OPTION_RATE, "rate", "LIST", "drains a second, or max; 0, the control, is in", set_rate },
+	{ OPTION_DRAINS, "drains", "N", "end each run after so many drains, not by time",
+	  set_drains },
 	{ OPTION_SECONDS, "seconds", "S", "length of each run of a row, as 1 or 0.05",
 	  set_seconds },
 	{ OPTION_SIZE, "size", "BYTES", "size of the region (K, M, G, T)", set_size },
@@ -267,50 +306,6 @@ static const char *cache_default_name(uint32_t cache)
 	return cache == QUIRE_CACHE_DEFAULT ? "the best offered" : quire_cache_name(cache);
 }
 
-/* A list option's value, and how its items are named; NULL: no list option. */
-static const struct values *list_of(unsigned int bit, const struct bench_options *options,
-				    const char *(**name)(uint32_t value))
-{
-	*name = NULL;
-	switch (bit) {
-	case OPTION_ALLOCATOR:
-		*name = bench_allocator_name;
-		return &options->allocator;
-	case OPTION_CACHE:
-		*name = cache_default_name;
-		return &options->cache;
-	case OPTION_CHECK:
-		*name = quire_check_name;
-		return &options->check;
-	case OPTION_CALLS:
-		*name = bench_calls_name;
-		return &options->calls;
-	case OPTION_FORM:
-		*name = bench_form_name;
-		return &options->form;
-	case OPTION_PATTERN:
-		*name = bench_pattern_name;
-		return &options->pattern;
-	case OPTION_ORDER:
-		return &options->order;
-	case OPTION_BATCH:
-		return &options->batch;
-	case OPTION_LEVEL:
-		return &options->level;
-	case OPTION_THREAD_LIST:
-		return &options->thread_list;
-	case OPTION_PAIRS:
-		return &options->pairs;
-	case OPTION_VICTIM:
-		*name = bench_victim_name;
-		return &options->victim;
-	case OPTION_RATE:
-		return &options->rate;
-	default:
-		return NULL;
-	}
-}
-
 /* A number option's value; 0: none, or chosen when the others are known. */
 static uint64_t number_of(unsigned int bit, const struct bench_options *options)
 {
@@ -336,14 +331,17 @@ static uint64_t number_of(unsigned int bit, const struct bench_options *options)
 static void show_default(char *text, size_t bytes, const struct entry *entry,
 			 const struct bench_options *options)
 {
-	const char *(*name)(uint32_t value);
-	const struct values *list = list_of(entry->bit, options, &name);
+	struct option_list lists[LISTS_MAX];
+	unsigned int nr = lists_of(options, lists), i;
 	uint64_t number = number_of(entry->bit, options);
 	char digits[FORMAT_MAX];
 
 	text[0] = '\0';
-	if (list)
-		show_list(text, bytes, list, name);
+	for (i = 0; i < nr && lists[i].bit != entry->bit; i++)
+		;
+	if (i < nr)
+		show_list(text, bytes, lists[i].values,
+			  entry->bit == OPTION_CACHE ? cache_default_name : lists[i].word);
 	else if (entry->bit == OPTION_WORK && !options->work)
 		snprintf(text, bytes, "about %u ms", options->section_ms);
 	else if (entry->bit == OPTION_SECONDS)
@@ -415,10 +413,8 @@ static void check_for_quire(const struct bench_options *options, unsigned int gi
 		unsigned int bit;
 		const char *name;
 	} quires[] = {
-		{ OPTION_CACHE, "--cache" },
-		{ OPTION_CHECK, "--check" },
-		{ OPTION_FORM, "--form" },
-		{ OPTION_ORDER, "--order" },
+		{ OPTION_CACHE, "--cache" }, { OPTION_CHECK, "--check" }, { OPTION_MODE, "--mode" },
+		{ OPTION_FORM, "--form" },   { OPTION_ORDER, "--order" },
 	};
 	unsigned int i;
 
@@ -434,12 +430,27 @@ static void check_for_quire(const struct bench_options *options, unsigned int gi
 	}
 }
 
+/* Modes would be passed over in silence where no cache has them. */
+static void check_for_pcp(const struct bench_options *options)
+{
+	unsigned int i;
+
+	if (!(options->given & OPTION_MODE))
+		return;
+	for (i = 0; i < options->cache.nr; i++) {
+		if (options->cache.value[i] == QUIRE_CACHE_PCP ||
+		    options->cache.value[i] == QUIRE_CACHE_DEFAULT)
+			return;
+	}
+	fail_usage("--mode is for the cache pcp alone, and --cache does not name it; leave --mode "
+		   "out, or add pcp to --cache");
+}
+
 void bench_parse(const struct bench *bench, struct bench_options *options, int argc, char **argv)
 {
 	const struct bench_options defaults = *options;
 	struct option table[NR(entries) + 2];
 	const struct entry *entry, *by_size = NULL;
-	unsigned int given = 0;
 	char name[32];
 	int result;
 
@@ -455,12 +466,13 @@ void bench_parse(const struct bench *bench, struct bench_options *options, int a
 			parse_refuse(result, argv, table);
 		entry = &entries[result - FIRST_OPTION];
 		check_size_once(entry, &by_size);
-		given |= entry->bit;
+		options->given |= entry->bit;
 		snprintf(name, sizeof(name), "--%s", entry->name);
 		entry->set(options, name,
 			   entry->bit == OPTION_JSON ? parse_json(argc, argv) : optarg);
 	}
 	if (optind < argc)
 		fail_usage("'%s' is not an option; options begin with --", argv[optind]);
-	check_for_quire(options, given);
+	check_for_quire(options, options->given);
+	check_for_pcp(options);
 }

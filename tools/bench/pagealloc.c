@@ -18,6 +18,7 @@
 #include "compare.h"
 #include "measure.h"
 #include "peer.h"
+#include "plans.h"
 #include "rows.h"
 
 enum { DEFAULT_PAGES = 1 << 18, SECTION_MS = 10, WHOLE_BATCH = 512, MAX_DEFAULT_BATCH = 16384 };
@@ -29,7 +30,7 @@ struct pagealloc {
 	unsigned int times; /* that have a column: TIMES_PHASES, TIMES_RATIO */
 	bool with_repeated; /* so many batches a run: where the line has room */
 	bool with_blocks; /* an order above 0: show the time of a block as well */
-	struct instance *instances; /* one for each cache and check */
+	struct instance *instances; /* one for each plan */
 	unsigned int nr_instances;
 	struct peers peers;
 	struct cell *cells; /* all rows, which are measured in turns */
@@ -99,21 +100,13 @@ static uint64_t region_pages(const struct bench_options *options)
 
 static void open_instances(struct pagealloc *p)
 {
-	const struct bench_options *options = p->options;
-	unsigned int cache, check;
+	const struct plans plans = plans_of(p->options, true);
 
-	if (!peers_with_quire(options))
+	if (!peers_with_quire(p->options))
 		return;
-	p->instances = need_zeroed(options->cache.nr * options->check.nr, sizeof(*p->instances));
-	for (cache = 0; cache < options->cache.nr; cache++) {
-		for (check = 0; check < options->check.nr; check++) {
-			const struct instance_plan plan = { options->cache.value[cache],
-							    options->check.value[check],
-							    options->nr_pages, true };
-
-			instance_open(&p->instances[p->nr_instances++], &plan);
-		}
-	}
+	p->instances = need_zeroed(plans.nr, sizeof(*p->instances));
+	for (; p->nr_instances < plans.nr; p->nr_instances++)
+		instance_open(&p->instances[p->nr_instances], &plans.plan[p->nr_instances]);
 }
 
 static void close_instances(struct pagealloc *p)
@@ -179,6 +172,7 @@ static void add_instance(struct pagealloc *p, const struct instance *instance)
 	unsigned int form;
 
 	cell.instance = instance;
+	cell.mode = instance->isolated ? MODE_SHARED : MODE_BIASED;
 	for (form = 0; form < options->form.nr; form++) {
 		cell.form = (enum form)options->form.value[form];
 		add_patterns(p, &cell);
@@ -213,6 +207,7 @@ static void columns(struct pagealloc *p)
 	table_init(&p->table);
 	row_allocator_column(&p->table, &p->all);
 	table_column(&p->table, "cache", "", COLUMN_WORD);
+	row_mode_column(&p->table, p->options);
 	table_column(&p->table, "check", "", COLUMN_WORD);
 	if (p->options->form.nr > 1)
 		table_column(&p->table, "form", "", COLUMN_WORD);
@@ -234,6 +229,7 @@ static void table_row(struct pagealloc *p, const struct cell *cell, double ratio
 {
 	row_allocator_cell(&p->table, &p->all, cell);
 	table_cell(&p->table, "%s", row_cache_name(cell));
+	row_mode_cell(&p->table, p->options, cell);
 	table_cell(&p->table, "%s", row_check_name(cell));
 	if (p->options->form.nr > 1)
 		table_cell(&p->table, "%s", bench_form_name(cell->form));
@@ -283,9 +279,9 @@ static void rows(struct pagealloc *p)
 /* What tells groups of rows apart, without what is usual. */
 static void name_group(const struct cell *cell, char *text, size_t bytes)
 {
-	snprintf(text, bytes, "cache %s, check %s, %s calls%s%s%s", row_cache_name(cell),
-		 row_check_name(cell), bench_calls_name(cell->calls),
-		 cell->form == FORM_PAGE ? "" : ", ",
+	snprintf(text, bytes, "cache %s%s, check %s, %s calls%s%s%s", row_cache_name(cell),
+		 cell->mode == MODE_SHARED ? " shared" : "", row_check_name(cell),
+		 bench_calls_name(cell->calls), cell->form == FORM_PAGE ? "" : ", ",
 		 cell->form == FORM_PAGE ? "" : bench_form_name(cell->form),
 		 cell->pattern == PATTERN_INORDER ? "" : ", frees random");
 }
@@ -329,7 +325,8 @@ static void choose_columns(struct pagealloc *p)
 
 	p->times = TIMES_PHASES | (alone && options->calls.nr > 1 ? TIMES_RATIO : 0);
 	p->with_blocks = largest(&options->order) > 0;
-	p->with_repeated = alone && options->form.nr == 1 && options->pattern.nr == 1;
+	p->with_repeated = alone && options->form.nr == 1 && options->pattern.nr == 1 &&
+			   !row_mode_wanted(options);
 }
 
 static void prepare(struct pagealloc *p)
@@ -391,12 +388,14 @@ const struct bench bench_pagealloc = {
 	.examples =
 		"  quire bench pagealloc --cache locked --check on,off --calls single,bulk\n"
 		"  quire bench pagealloc --allocator quire,rte_mempool --check on,off\n"
+		"  quire bench pagealloc --cache pcp --mode biased,shared --calls single,bulk\n"
 		"  quire bench pagealloc --batch 64 --threads 2 --form pfn --json result.json\n"
 		"  quire bench pagealloc --whole --cache none --calls single,bulk --size 1G \\\n"
 		"      --pattern inorder,random\n",
-	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM |
-		   OPTION_PATTERN | OPTION_ORDER | OPTION_BATCH | OPTION_THREADS | OPTION_SIZE |
-		   OPTION_WHOLE | OPTION_WORK | OPTION_RUNS | OPTION_SEED | OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS |
+		   OPTION_FORM | OPTION_PATTERN | OPTION_ORDER | OPTION_BATCH | OPTION_THREADS |
+		   OPTION_SIZE | OPTION_WHOLE | OPTION_WORK | OPTION_RUNS | OPTION_SEED |
+		   OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

@@ -60,6 +60,7 @@ static void columns(struct reach *reach)
 	table_init(table);
 	table_column(table, "allocator", "", COLUMN_WORD);
 	table_column(table, "cache", "", COLUMN_WORD);
+	row_mode_column(table, reach->options);
 	table_column(table, "check", "", COLUMN_WORD);
 	table_column(table, "calls", "", COLUMN_WORD);
 	table_column(table, "pages", "", COLUMN_NUMBER);
@@ -97,6 +98,7 @@ static void table_row(struct reach *reach, const struct cell *cell, const struct
 
 	table_cell(table, "%s", bench_allocator_name(cell->allocator));
 	table_cell(table, "%s", row_cache_name(cell));
+	row_mode_cell(table, reach->options, cell);
 	table_cell(table, "%s", row_check_name(cell));
 	table_cell(table, "%s", bench_calls_name(cell->calls));
 	table_count(table, reach->options->nr_pages);
@@ -197,8 +199,8 @@ const struct bench bench_reach = {
 	.examples = "  quire bench reach --cache none,locked\n"
 		    "  quire bench reach --allocator all --calls bulk --json reach.json\n"
 		    "  quire bench reach --size 1G --runs 3\n",
-	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_SIZE |
-		   OPTION_RUNS | OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS |
+		   OPTION_SIZE | OPTION_RUNS | OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

@@ -37,8 +37,9 @@ const struct bench bench_repeat = {
 	.examples = "  quire bench repeat --cache none,locked\n"
 		    "  quire bench repeat --check on,off --threads 1,2 --json repeat.json\n"
 		    "  quire bench repeat --allocator quire,rte_mempool --form page\n",
-	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_CALLS | OPTION_FORM |
-		   OPTION_THREAD_LIST | OPTION_SIZE | OPTION_WORK | OPTION_RUNS | OPTION_JSON,
+	.accepts = OPTION_ALLOCATOR | OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS |
+		   OPTION_FORM | OPTION_THREAD_LIST | OPTION_SIZE | OPTION_WORK | OPTION_RUNS |
+		   OPTION_JSON,
 	.defaults = defaults,
 	.run = run,
 };

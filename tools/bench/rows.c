@@ -5,6 +5,12 @@
 
 #include "../report.h"
 #include "../say.h"
+#include "lists.h"
+
+static bool has_modes(const struct cell *cell)
+{
+	return !cell->peer && cell->instance->info.cache == QUIRE_CACHE_PCP;
+}
 
 void row_identity(json_t *row, const struct cell *cell)
 {
@@ -13,6 +19,10 @@ void row_identity(json_t *row, const struct cell *cell)
 		report_member(row, "cache", json_null());
 	else
 		report_text(row, "cache", row_cache_name(cell));
+	if (has_modes(cell))
+		report_text(row, "mode", bench_mode_name(cell->mode));
+	else
+		report_member(row, "mode", json_null());
 	report_text(row, "check", row_check_name(cell));
 	report_text(row, "calls", bench_calls_name(cell->calls));
 	report_count(row, "order", cell->order);
@@ -37,6 +47,24 @@ const char *row_cache_name(const struct cell *cell)
 const char *row_check_name(const struct cell *cell)
 {
 	return quire_check_name(cell->peer ? QUIRE_CHECK_OFF : cell->instance->info.check);
+}
+
+bool row_mode_wanted(const struct bench_options *options)
+{
+	return options->mode.nr > 1 || options->mode.value[0] != MODE_BIASED;
+}
+
+void row_mode_column(struct table *table, const struct bench_options *options)
+{
+	if (row_mode_wanted(options))
+		table_column(table, "mode", "", COLUMN_WORD);
+}
+
+void row_mode_cell(struct table *table, const struct bench_options *options,
+		   const struct cell *cell)
+{
+	if (row_mode_wanted(options))
+		table_cell(table, "%s", has_modes(cell) ? bench_mode_name(cell->mode) : "-");
 }
 
 void row_ratios(json_t *row, const struct comparison *all, const struct cell *cell)
@@ -104,16 +132,25 @@ void row_ratio_cells(struct table *table, const struct comparison *all, const st
 	}
 }
 
-static json_t *list(const struct values *values, const char *(*name)(uint32_t value))
+json_t *row_rate(uint32_t rate)
+{
+	return rate == RATE_MAX ? json_string(bench_rate_name(rate)) : json_integer(rate);
+}
+
+static json_t *item_of(const struct option_list *list, uint32_t value)
+{
+	if (list->bit == OPTION_RATE)
+		return row_rate(value);
+	return list->word ? json_string(list->word(value)) : json_integer(value);
+}
+
+static json_t *array_of(const struct option_list *list)
 {
 	json_t *array = json_array();
 	unsigned int i;
 
-	for (i = 0; i < values->nr; i++) {
-		json_t *item = name ? json_string(name(values->value[i]))
-				    : json_integer(values->value[i]);
-
-		if (json_array_append_new(array, item) != 0)
+	for (i = 0; i < list->values->nr; i++) {
+		if (json_array_append_new(array, item_of(list, list->values->value[i])) != 0)
 			fail("no memory for a report");
 	}
 	return array;
@@ -134,7 +171,9 @@ static void number_options(json_t *object, unsigned int accepts,
 		report_count(object, "rounds", options->rounds);
 	if (accepts & OPTION_RUNS)
 		report_count(object, "runs", options->runs);
-	if (accepts & OPTION_SECONDS)
+	if (accepts & OPTION_DRAINS && options->drains)
+		report_count(object, "drains", options->drains);
+	if (accepts & OPTION_SECONDS && !options->drains)
 		report_real(object, "seconds", (double)options->milliseconds / 1000);
 	if (accepts & OPTION_SEED)
 		report_count(object, "seed", options->seed);
@@ -142,31 +181,12 @@ static void number_options(json_t *object, unsigned int accepts,
 
 void row_options(json_t *object, const struct bench *bench, const struct bench_options *options)
 {
-	const struct {
-		unsigned int bit;
-		const char *name;
-		const struct values *values;
-		const char *(*word)(uint32_t value);
-	} lists[] = {
-		{ OPTION_ALLOCATOR, "allocator", &options->allocator, bench_allocator_name },
-		{ OPTION_CACHE, "cache", &options->cache, quire_cache_name },
-		{ OPTION_CHECK, "check", &options->check, quire_check_name },
-		{ OPTION_CALLS, "calls", &options->calls, bench_calls_name },
-		{ OPTION_FORM, "form", &options->form, bench_form_name },
-		{ OPTION_PATTERN, "pattern", &options->pattern, bench_pattern_name },
-		{ OPTION_ORDER, "order", &options->order, NULL },
-		{ OPTION_BATCH, "batch", &options->batch, NULL },
-		{ OPTION_LEVEL, "level", &options->level, NULL },
-		{ OPTION_THREAD_LIST, "threads", &options->thread_list, NULL },
-		{ OPTION_PAIRS, "pairs", &options->pairs, NULL },
-		{ OPTION_VICTIM, "victim", &options->victim, bench_victim_name },
-		{ OPTION_RATE, "rate", &options->rate, NULL },
-	};
-	unsigned int i;
+	struct option_list lists[LISTS_MAX];
+	unsigned int nr = lists_of(options, lists), i;
 
-	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (i = 0; i < nr; i++) {
 		if (bench->accepts & lists[i].bit)
-			report_member(object, lists[i].name, list(lists[i].values, lists[i].word));
+			report_member(object, lists[i].name, array_of(&lists[i]));
 	}
 	number_options(object, bench->accepts, options);
 }

@@ -21,6 +21,9 @@ void row_identity(json_t *row, const struct cell *cell);
 /* "batch", "threads", times and spread. */
 void row_times(json_t *row, const struct cell *cell);
 
+/* A rate of drains: a number, or "max". */
+json_t *row_rate(uint32_t rate);
+
 /* Options as they were in force, for "options". */
 void row_options(json_t *object, const struct bench *bench, const struct bench_options *options);
 
@@ -51,6 +54,12 @@ void row_ratio_cells(struct table *table, const struct comparison *all, const st
 /* Names of a cell's cache and check for tables: "-" where a peer has none. */
 const char *row_cache_name(const struct cell *cell);
 const char *row_check_name(const struct cell *cell);
+
+/* A column for the mode, where more was asked for than is usual. "-": the cache has none. */
+bool row_mode_wanted(const struct bench_options *options);
+void row_mode_column(struct table *table, const struct bench_options *options);
+void row_mode_cell(struct table *table, const struct bench_options *options,
+		   const struct cell *cell);
 
 /*
  * The table's columns and cells for total and spread, and for what is shown besides, as far as its

@@ -3,7 +3,7 @@
 import json
 
 # Fields that a row with times begins with.
-IDENTITY = ["allocator", "cache", "check", "calls", "order"]
+IDENTITY = ["allocator", "cache", "mode", "check", "calls", "order"]
 TIMES = ["batch", "threads", "alloc_ns", "free_ns", "total_ns", "spread_pct"]
 
 
@@ -11,6 +11,11 @@ def caches(tap):
     """The caches that every machine has, and this one's default."""
     default = json.loads(tap.run("info", "--json").stdout)["cache"]["name"]
     return ["none", "locked"] + ([default] if default not in ("none", "locked") else [])
+
+
+def modes(cache):
+    """What rows of a cache have for the mode; None: it has no modes."""
+    return ["biased", "shared"] if cache == "pcp" else [None]
 
 
 def report_of(tap, name, *args):

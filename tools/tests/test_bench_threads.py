@@ -14,7 +14,7 @@ LOCKS = ["zone_locks_per_million", "zone_contended_per_million"]
 
 
 def check_row(row, extra, teams):
-    name = " ".join(str(row[field]) for field in IDENTITY[1:4] + ["batch", "threads"])
+    name = " ".join(str(row[field]) for field in IDENTITY[1:5] + ["batch", "threads"])
     tap.check(list(row) == IDENTITY + TIMES + extra + LOCKS, name + ": exactly its fields",
               list(row))
     tap.check(row["allocator"] == "quire" and row["order"] == 0, name + ": allocator and order")

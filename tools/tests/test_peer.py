@@ -21,7 +21,7 @@ WHY = {
 PAGEALLOC = ["bench", "pagealloc", "--cache", "none", "--runs", "2", "--work", "4096"]
 ONE = PAGEALLOC + ["--calls", "bulk", "--batch", "8"]
 TIMES = ["alloc_ns", "free_ns", "total_ns"]
-ROW = ["allocator", "cache", "check", "calls", "order", "batch", "threads", *TIMES, "spread_pct"]
+ROW = ["allocator", "cache", "mode", "check", "calls", "order", "batch", "threads", *TIMES, "spread_pct"]
 WORKLOADS = {"pairs": 0, "whole": 1, "churn": 2, "cross": 3, "reach": 4}
 
 
