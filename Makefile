@@ -6,7 +6,7 @@ VARIANTS ?= plain asan tsan
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := build
-.PHONY: build deps bench-deps demo test soak fuzz lint format install clean help
+.PHONY: build deps bench-deps demo test soak fuzz model lint format install clean help
 
 build: ## build the library and the quire command (in BUILD, default: build)
 	@scripts/deps.sh build
@@ -34,6 +34,10 @@ soak: ## the long tests: a billion random operations against the model
 fuzz: ## calls chosen by a fuzzer against the model (FUZZ_SECONDS, default 60)
 	@scripts/deps.sh build test
 	@scripts/fuzz.sh '$(BUILD)' $(FUZZ_SECONDS)
+
+model: ## what spin makes of the models of the protocols (doc/models.md)
+	@scripts/deps.sh test
+	@models/run.sh
 
 lint: ## format, warnings of two compilers, licence tags, the rules on includes
 	@scripts/deps.sh build test lint

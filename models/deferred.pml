@@ -38,14 +38,20 @@ inline take_up()
 		block = top - 1; /* T2 */
 		next = link[block]; /* T3 */
 #ifndef CLEAR_AFTER_SCAN
-		link[block] = OFF_STACK; /* T4 */
+		atomic { /* T4 */
+			link[block] = OFF_STACK;
+			printf("%d: block %d is off\n", _pid, block)
+		}
 #endif
 		page = 0;
 		do
 		:: page < NR_PAGES ->
 			if
 			:: BLOCK_OF(page) == block && state[page] == DEFERRED -> /* T5 */
-				state[page] = FREE;
+				atomic {
+					state[page] = FREE;
+					printf("%d: takes up page %d\n", _pid, page)
+				}
 				nr_given[page]++;
 				assert(nr_given[page] == 1)
 			:: else
@@ -54,7 +60,7 @@ inline take_up()
 		:: else -> break
 		od;
 #ifdef CLEAR_AFTER_SCAN
-		link[block] = OFF_STACK;
+		atomic { link[block] = OFF_STACK; printf("%d: block %d is off\n", _pid, block) }
 #endif
 		top = (next == LAST -> 0 : next)
 	:: top == 0 -> break
@@ -64,7 +70,7 @@ inline take_up()
 /* Unlock; look again; as long as there is something and the lock is free, take it up. */
 inline release()
 {
-	locked = false;
+	atomic { locked = false; printf("%d: unlocks\n", _pid) }
 #ifndef NO_LOOK
 	do
 	:: stack != 0 -> /* the look */
@@ -85,6 +91,7 @@ inline push()
 {
 	atomic { /* D2: one step, OFF_STACK -> LAST */
 		pushing = (link[mine] == OFF_STACK);
+		printf("%d: link of block %d is %d\n", _pid, mine, link[mine]);
 		if
 		:: pushing -> link[mine] = LAST
 		:: else
@@ -97,7 +104,10 @@ inline push()
 		:: link[mine] = (seen == 0 -> LAST : seen);
 			atomic {
 				if
-				:: stack == seen -> stack = mine + 1; break
+				:: stack == seen ->
+					stack = mine + 1;
+					printf("%d: pushes block %d\n", _pid, mine);
+					break
 				:: else -> seen = stack
 				fi
 			}
@@ -114,13 +124,17 @@ proctype deferrer(byte my_page)
 	mine = BLOCK_OF(my_page);
 #ifdef MARK_AFTER_PUSH
 	push();
-	state[my_page] = DEFERRED;
+	atomic { state[my_page] = DEFERRED; printf("%d: marks page %d\n", _pid, my_page) }
 #else
-	state[my_page] = DEFERRED; /* D1 */
+	atomic { state[my_page] = DEFERRED; printf("%d: marks page %d\n", _pid, my_page) } /* D1 */
 	push();
 #endif
 #ifndef NO_TRY
-	atomic { got = !locked; locked = true } /* D4 */
+	atomic { /* D4 */
+		got = !locked;
+		locked = true;
+		printf("%d: tries the lock: %d\n", _pid, got)
+	}
 	if
 	:: got -> take_up(); release()
 	:: else
@@ -134,7 +148,7 @@ proctype holder()
 	byte top, block, next, page;
 	bool got;
 
-	atomic { !locked -> locked = true } /* waits */
+	atomic { !locked -> locked = true; printf("%d: has the lock\n", _pid) } /* waits */
 	take_up();
 	release();
 	nr_ended++

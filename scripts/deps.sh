@@ -25,6 +25,7 @@ test	cmd	cmake	cmake
 test	cmd	nm	binutils
 test	cmd	abidiff	abigail-tools
 test	cmd	git	git
+test	cmd	spin	spin
 test	cmd	aarch64-linux-gnu-gcc	gcc-aarch64-linux-gnu
 test	arm	libc.a	libc6-dev-arm64-cross
 test	cmd	qemu-aarch64-static	qemu-user-static
