@@ -304,9 +304,9 @@ QUIRE_API uint32_t quire_offset_to_pfn(const struct quire *q, struct quire_regio
  * Take pages out of a CPU's list (0 to nr_cpus - 1) or all of them (QUIRE_ALL_CPUS, and then the
  * depots as well when keep is 0) and give them to the zone, until at most keep are left in each.
  * A longer list of QUIRE_CACHE_PCP is taken as a whole, and of keep pages the full batches go to
- * the depot, if it has room; its owner does not wait, but its CPU is interrupted once. Returns how
- * many pages were moved: 0 too if another drain of that CPU did it, or if the system refuses to
- * interrupt it (doc/sections.md). An unknown CPU is reported and moves none. [any]
+ * the depot, if it has room; its owner does not wait, but its CPU is interrupted once, unless it is
+ * isolated. Returns how many pages were moved: 0 too if another drain of that CPU did it, or if the
+ * system refuses to interrupt it (doc/sections.md). An unknown CPU is reported and moves none. [any]
  */
 QUIRE_API size_t quire_drain(struct quire *q, int cpu, size_t keep);
 

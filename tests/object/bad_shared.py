@@ -62,6 +62,55 @@ X86_POP = (
     .replace('$0x4002', '$0x3ffe')
 )
 
+# Pushes the pfn in r8d. Whoever must begin anew goes where the abort address leads.
+X86_PUSH_ONE = (
+    '''
+	.text
+push:
+	leaq .Ldescriptor(%rip), %r10
+	movq %r10, %fs:8(%rdi)
+.Lstart:
+	movl %fs:4(%rdi), %ecx
+	cmpl %edx, %ecx
+	jae .Lno_cpu
+	shlq $8, %rcx
+	movq 8(%rsi, %rcx), %r10
+	movq (%r10), %rax
+	movl %eax, %ecx
+	andl $0xfff, %ecx
+	cmpl 8(%r10), %ecx
+	jae .Lfull
+	btl $12, %eax
+	jc .Lagain
+	movl %r8d, 32(%r10, %rcx, 4)
+	leaq 0x2001(%rax), %r11
+	lock cmpxchgq %r11, (%r10)
+.Lend:
+	jne .Lagain
+	ret
+outside:
+	ret
+	.byte 0x0f, 0xb9, 0x3d
+	.long 0x53053053
+.Labort:
+	jmp .Lagain
+.Lno_cpu:
+.Lfull:
+	ret
+.Lagain:
+	ret
+'''
+    + bad.TABLES
+    + '\t.quad .Lstart, .Lagain\n'
+)
+
+# Pops one in the same way.
+X86_POP_ONE = (
+    X86_PUSH_ONE.replace('cmpl 8(%r10), %ecx\n\tjae', 'cmpl 12(%r10), %ecx\n\tjbe')
+    .replace('movl %r8d, 32(%r10, %rcx, 4)', 'movl 28(%r10, %rcx, 4), %r8d')
+    .replace('0x2001(%rax)', '0x1fff(%rax)')
+)
+
 # Pops 9 to 16 pfns into two registers: how many r8d, what that changes of the header r9.
 X86_POP_WIDE = (
     '''
@@ -181,11 +230,29 @@ ARM_PUSH_PAIR = (
 
 # Pops two in the same way.
 ARM_POP, ARM_POP_PAIR = (
-    text.replace('ldr w7, [x4, #8]\n\tcmp w5, w7\n\tb.hs', 'ldr w7, [x4, #12]\n\tcmp w5, w7\n\tb.ls')
+    text.replace('ldr w7, [x4, #8]', 'ldr w7, [x4, #12]')
+    .replace('cmp w5, w7\n\tb.hs', 'cmp w5, w7\n\tb.ls')
     .replace('add x5, x5, #32', 'add x5, x5, #24')
     .replace('ldr w8, [x3], #4\n\tstr w8, [x5], #4', 'ldr w8, [x5], #4\n\tstr w8, [x3], #4')
     .replace('add x7, x7, #2', 'sub x7, x7, #2')
     for text in (ARM_PUSH, ARM_PUSH_PAIR)
+)
+
+# The pfn in w3.
+ARM_PUSH_ONE, ARM_PUSH_ONE_PAIR = (
+    text.replace('\tmov w7, #2\n', '')
+    .replace('\tadd x5, x5, #32\n.Lcopy:\n\tldr w8, [x3], #4\n', '')
+    .replace('str w8, [x5], #4\n\tsubs w7, w7, #1\n\tb.ne .Lcopy', 'str w3, [x5, #32]')
+    .replace('add x7, x6, #4', 'add x7, x6, #2')
+    .replace('add x7, x7, #2', 'add x7, x7, #1')
+    for text in (ARM_PUSH, ARM_PUSH_PAIR)
+)
+ARM_POP_ONE, ARM_POP_ONE_PAIR = (
+    text.replace('ldr w7, [x4, #8]', 'ldr w7, [x4, #12]')
+    .replace('cmp w5, w7\n\tb.hs', 'cmp w5, w7\n\tb.ls')
+    .replace('str w3, [x5, #32]', 'ldr w3, [x5, #28]')
+    .replace('add x7, x7, #1', 'sub x7, x7, #1')
+    for text in (ARM_PUSH_ONE, ARM_PUSH_ONE_PAIR)
 )
 
 NO_PLACE = bad.NO_PLACE
@@ -195,6 +262,7 @@ LAST = 'and no other, must store the header'
 CLOSED = 'a closed list has not been left for the abort address'
 BEHIND = 'is not followed, behind the range, by a jump to the abort address'
 AGAIN = 'without another look at the header, just before'
+NO_EXIT = 'the jump behind the range is to where no exit is registered'
 EXIT = '\t.quad .Lstart, .Labort\n'
 
 # (what is wrong, text, what stands in its place, what the checker says of it)
@@ -212,7 +280,6 @@ X86_BAD = (
     ('half a commit', X86_SWAP, 'lock cmpxchgl %r11d, (%r10)', MADE),
     ('commit of 16 bytes', X86_SWAP, 'lock cmpxchg16b (%r10)', NO_PLACE),
     ('header from elsewhere', X86_SWAP, 'lock cmpxchgq %rbx, (%r10)', MADE),
-    ('commit that changes nothing', 'addq %rax, %r11', 'movq %rax, %r11', MADE),
     ('the new header expected', X86_SWAP, f'movq %r11, %rax\n\t{X86_SWAP}', EXPECTED),
     ('half a header expected', X86_SWAP, f'movl %eax, %eax\n\t{X86_SWAP}', EXPECTED),
     ('a number expected', X86_SWAP, f'movl $1, %eax\n\t{X86_SWAP}', EXPECTED),
@@ -243,10 +310,34 @@ X86_BAD = (
     ('failure is short', '.Lend:\n\tjne .Labort', '.Lend:\n\tjne .Lfull', BEHIND),
     ('failure elsewhere', '.Lend:\n\tjne .Labort', '.Lend:\n\tjne outside', BEHIND),
     ('flags lost', '.Lend:\n\tjne', '.Lend:\n\tandl %ecx, %ecx\n\tjne', BEHIND),
-    ('exit not registered', EXIT, '', 'is not registered as an exit'),
+    ('exit not registered', EXIT, '', NO_EXIT),
 )
 
-X86_WIDE_BAD = X86_BAD + (
+X86_BATCH_BAD = X86_BAD + (
+    ('commit that changes nothing', 'addq %rax, %r11', 'movq %rax, %r11', MADE),
+)
+
+X86_ONE_ABORT = '.Labort:\n\tjmp .Lagain'
+X86_ONE_BAD = tuple(
+    (name, old.replace('.Labort', '.Lagain'), new.replace('.Labort', '.Lagain'), says)
+    for name, old, new, says in X86_BAD
+) + (
+    ('commit that changes nothing', X86_SWAP, f'leaq (%rax), %r11\n\t{X86_SWAP}', MADE),
+    ('failure goes elsewhere than the aborted', X86_ONE_ABORT, '.Labort:\n\tret', BEHIND),
+    ('closed goes elsewhere than the aborted', X86_ONE_ABORT, '.Labort:\n\tret', CLOSED),
+    ('aborted is short', X86_ONE_ABORT, '.Labort:\n\tjmp .Lfull', BEHIND),
+    ('aborted under a condition', X86_ONE_ABORT, '.Labort:\n\tjne .Lagain', BEHIND),
+    ('aborted does more', X86_ONE_ABORT, '.Labort:\n\tincq (%r10)\n\tjmp .Lagain', BEHIND),
+    ('closed goes where no exit is', 'jc .Lagain', 'jc .Labort', 'no exit is registered'),
+    ('failure goes where no exit is', 'jne .Lagain', 'jne .Labort', NO_EXIT),
+)
+
+X86_PUSH_ONE_BAD = X86_ONE_BAD + (
+    ('store below the slots', '32(%r10, %rcx, 4)', '28(%r10, %rcx, 4)', 'but not in a slot'),
+    ('store to pcps', '32(%r10, %rcx, 4)', '(%rsi)', bad.NOT_OURS),
+)
+
+X86_WIDE_BAD = X86_BATCH_BAD + (
     ('a gap', '64(%r10, %rcx, 4)', '96(%r10, %rcx, 4)', bad.FROM_FIRST),
     ('another index', '64(%r10, %rcx, 4)', '64(%r10, %r11, 4)', bad.ONE_WAY),
     ('a slot besides', '\tmovq %r9', '\tmovl %r8d, 32(%r10)\n\tmovq %r9', bad.ALONE),
@@ -270,7 +361,7 @@ ARM_BOTH_BAD = (
     ('a slot written before', ARM_TEST, f'str w5, [x4, #64]\n\t{ARM_TEST}', CLOSED),
     ('something behind the commit', '\n.Lend:', '\n\tnop\n.Lend:', LAST),
     ('commit that changes nothing', 'add x7, x6, #4, lsl #12', 'mov x7, #0', MADE),
-    ('exit not registered', EXIT, '', 'is not registered as an exit'),
+    ('exit not registered', EXIT, '', NO_EXIT),
 )
 
 ARM_SWAP = 'casal x9, x7, [x4]'
@@ -325,12 +416,18 @@ ARM_PAIR_BAD = ARM_BOTH_BAD + (
 
 # (machine, kind, the good one, what makes it bad)
 GOOD_AND_BAD = (
-    ('x86-64', 'push shared', X86_PUSH, X86_BAD),
-    ('x86-64', 'pop shared', X86_POP, X86_BAD),
+    ('x86-64', 'push shared', X86_PUSH, X86_BATCH_BAD),
+    ('x86-64', 'pop shared', X86_POP, X86_BATCH_BAD),
+    ('x86-64', 'push one shared', X86_PUSH_ONE, X86_PUSH_ONE_BAD),
+    ('x86-64', 'pop one shared', X86_POP_ONE, X86_ONE_BAD),
     ('x86-64', 'push wide shared', X86_PUSH_WIDE, X86_WIDE_BAD),
     ('x86-64', 'pop wide shared', X86_POP_WIDE, X86_WIDE_BAD),
     ('aarch64', 'push shared', ARM_PUSH, ARM_BAD),
     ('aarch64', 'pop shared', ARM_POP, ()),
     ('aarch64', 'push shared', ARM_PUSH_PAIR, ARM_PAIR_BAD),
     ('aarch64', 'pop shared', ARM_POP_PAIR, ()),
+    ('aarch64', 'push one shared', ARM_PUSH_ONE, ()),
+    ('aarch64', 'pop one shared', ARM_POP_ONE, ()),
+    ('aarch64', 'push one shared', ARM_PUSH_ONE_PAIR, ()),
+    ('aarch64', 'pop one shared', ARM_POP_ONE_PAIR, ()),
 )

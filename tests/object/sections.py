@@ -13,7 +13,10 @@ import elf
 import rseq
 import tap
 
-KINDS = {'pop one', 'pop batch', 'pop shared', 'push one', 'push batch', 'push shared'}
+KINDS = {
+    'pop one', 'pop one shared', 'pop batch', 'pop shared',
+    'push one', 'push one shared', 'push batch', 'push shared',
+}  # fmt: skip
 # Where registers of eight pages may be chosen at run time.
 WIDE = {'pop wide', 'pop wide shared', 'push wide', 'push wide shared'}
 ARM_PREFIX = 'aarch64-linux-gnu-'

@@ -125,7 +125,7 @@ def x86_jump(line, step):
 
 
 def x86_swap(line):
-    """lock cmpxchg: a store that the header in rax is the condition of, and a load into rax."""
+    """lock cmpxchg: stores if memory has what rax has, and leaves in rax what it had."""
     texts = [text.strip() for text in line.operands.split(' ', 1)[-1].split(',')]
     step = Step(SET)
     memory = x86_memory(texts[0])

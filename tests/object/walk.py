@@ -4,7 +4,8 @@
 What registers hold:
 
     input   what the register held when the range began, or a pointer near by
-    cpu     cpu_id, read from the area inside the range; offset: 256 times that; record: pcps + offset
+    cpu     cpu_id, read from the area inside the range; offset: 256 times that
+    record  pcps + offset
     list    lp, read from the record; or lp plus a number, plus an index perhaps
     header  read at lp; changed: computed from that; again: read once more, exclusively
     number  anything else
@@ -88,7 +89,7 @@ def add(values, number):
         return NUMBER
     value = pointers[0]
     if value[0] != 'list':
-        return CHANGED if value == HEADER else value
+        return CHANGED if value == HEADER and (number or len(values) > 1) else value
     moved = value[1] + number
     return ('list', moved, value[2] or len(values) > 1) if moved >= 0 else NUMBER
 
@@ -112,6 +113,7 @@ class Walk:
         self.eights = {'pop': {}, 'push': {}}  # address: (index, distance from the slots)
         self.commits = {}  # address: whether it compares and swaps
         self.left = set()  # exits that are jumped to
+        self.anew = self.find_anew()  # where a section goes that must begin anew
         self.said = set()
 
     def ask(self, condition, line, message):
@@ -120,6 +122,14 @@ class Walk:
             self.said.add(text)
             self.rules.ask(False, text)
         return condition
+
+    def find_anew(self):
+        """The abort address; if all that is there is a jump, where that goes is the same place."""
+        line = self.elf.lines.get(self.section.abort)
+        step = self.parse(line) if line else None
+        if step and step.kind == steps.JUMP and step.condition is None:
+            return {self.section.abort, step.target}
+        return {self.section.abort}
 
     def run(self):
         lines = [line for line in self.elf.lines.values() if self.section.holds(line.address)]
@@ -171,7 +181,7 @@ class Walk:
         return SHARED_LP in self.lps
 
     def check_eights(self, last):
-        """Wide sections move registers one behind the other, from one index on, and nothing else."""
+        """Wide sections move registers one behind the other, from one index on, no more."""
         moved = [eight for way in self.eights.values() for _, eight in sorted(way.items())]
         if not moved:
             return
@@ -199,7 +209,7 @@ class Walk:
 
     def check_commit(self, last, states):
         """By what is right for the list that it found."""
-        self.ask(len(self.lps) <= 1, last, 'there are two lp: of biased sections and of shared ones')
+        self.ask(len(self.lps) <= 1, last, 'there are two lp: for biased sections and shared')
         ways = set(self.commits.values())
         if not self.shared():
             self.ask(True not in ways, last, 'compares and swaps, but the list is not shared')
@@ -209,8 +219,8 @@ class Walk:
                 self.check_behind(last, states[last.address])
 
     def check_behind(self, last, state):
-        """Behind the range: begins anew, by way of the abort address, if nothing was swapped."""
-        step = self.parse(last)
+        """Behind the range: if nothing was swapped, goes where aborted sections go."""
+        step, leaves = self.parse(last), steps.Step(steps.NOTHING)
         jump = self.elf.lines.get(self.section.end)
         good = jump is not None and jump.previous is last
         if good and step.expected and not self.elf.x86:
@@ -218,7 +228,7 @@ class Walk:
         if good:
             leaves = self.parse(jump)
             wanted = [step.failed] if step.failed else []
-            good = leaves.kind == steps.JUMP and leaves.target == self.section.abort
+            good = leaves.kind == steps.JUMP and leaves.target in self.anew
             good = good and leaves.read == wanted
             good = good and leaves.condition in ({'cbnz'} if step.failed else NOT_ZERO)
         self.ask(
@@ -226,11 +236,8 @@ class Walk:
             last,
             'is not followed, behind the range, by a jump to the abort address if it has failed',
         )
-        self.ask(
-            self.section.abort in self.section.exits,
-            last,
-            f'the abort address {self.section.abort:x} is not registered as an exit',
-        )
+        registered = leaves.kind != steps.JUMP or leaves.target in self.section.exits
+        self.ask(registered, last, 'the jump behind the range is to where no exit is registered')
 
     def compares_what_was_there(self, line, was, state):
         """Whether the instruction compares it with what was read before; and the next one."""
@@ -472,7 +479,7 @@ class Walk:
         values = [passed.value(operand) for operand in compared.read]
         if before.mnemonic == 'cmp' and values[0] == ('cpu',) and step.condition in HIGHER:
             passed.sure |= {BOUNDED}
-        if step.target != self.section.abort:
+        if step.target not in self.anew:
             return
         if values[0] == HEADER and self.asks_whether_closed(before, compared, step.condition):
             passed.sure |= {NOT_CLOSED}

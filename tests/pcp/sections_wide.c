@@ -10,35 +10,47 @@ enum {
 	MOST = 8, /* eights */
 };
 
-uint32_t wide_pop(uint32_t k, const void *pcps, const uint32_t *nr_cpus, uint32_t n, uint32_t *pfns)
+struct wide {
+	uint32_t k;
+	uint32_t (*pop[2])(const void *pcps, const uint32_t *nr_cpus, uint32_t n, qp_eight *v);
+	uint32_t (*push[2])(const void *pcps, const uint32_t *nr_cpus, uint32_t n,
+			    const qp_eight *v);
+};
+
+/* Biased, shared. */
+static const struct wide wides[] = {
+	{ 1, { qp_pop_wide_1, qp_pop_wide_shared_1 }, { qp_push_wide_1, qp_push_wide_shared_1 } },
+	{ 2, { qp_pop_wide_2, qp_pop_wide_shared_2 }, { qp_push_wide_2, qp_push_wide_shared_2 } },
+	{ 4, { qp_pop_wide_4, qp_pop_wide_shared_4 }, { qp_push_wide_4, qp_push_wide_shared_4 } },
+	{ 8, { qp_pop_wide_8, qp_pop_wide_shared_8 }, { qp_push_wide_8, qp_push_wide_shared_8 } },
+};
+
+static const struct wide *find(uint32_t k)
+{
+	const struct wide *wide = wides;
+
+	while (wide->k != k)
+		wide++;
+	return wide;
+}
+
+uint32_t wide_pop(uint32_t k, bool shared, const void *pcps, const uint32_t *nr_cpus, uint32_t n,
+		  uint32_t *pfns)
 {
 	qp_eight v[MOST];
 	uint32_t result;
 
 	memcpy(v, pfns, sizeof(v));
-	if (k == 1)
-		result = qp_pop_wide_1(pcps, nr_cpus, n, v);
-	else if (k == 2)
-		result = qp_pop_wide_2(pcps, nr_cpus, n, v);
-	else if (k == 4)
-		result = qp_pop_wide_4(pcps, nr_cpus, n, v);
-	else
-		result = qp_pop_wide_8(pcps, nr_cpus, n, v);
+	result = find(k)->pop[shared](pcps, nr_cpus, n, v);
 	memcpy(pfns, v, sizeof(v));
 	return result;
 }
 
-uint32_t wide_push(uint32_t k, const void *pcps, const uint32_t *nr_cpus, uint32_t n,
+uint32_t wide_push(uint32_t k, bool shared, const void *pcps, const uint32_t *nr_cpus, uint32_t n,
 		   const uint32_t *pfns)
 {
 	qp_eight v[MOST];
 
 	memcpy(v, pfns, sizeof(v));
-	if (k == 1)
-		return qp_push_wide_1(pcps, nr_cpus, n, v);
-	if (k == 2)
-		return qp_push_wide_2(pcps, nr_cpus, n, v);
-	if (k == 4)
-		return qp_push_wide_4(pcps, nr_cpus, n, v);
-	return qp_push_wide_8(pcps, nr_cpus, n, v);
+	return find(k)->push[shared](pcps, nr_cpus, n, v);
 }

@@ -12,6 +12,7 @@ _Alignas(32) struct area area;
 uint32_t scratch[SCRATCH];
 
 /* What all of these must be. */
+struct record model_records[NR_CPUS];
 union list model_lists[NR_CPUS];
 struct area model_area;
 uint32_t model_scratch[SCRATCH];
@@ -19,6 +20,7 @@ uint32_t model_scratch[SCRATCH];
 const uint32_t nr_cpus = NR_CPUS;
 uint32_t next_pfn;
 bool failed;
+bool shared;
 
 bool check(bool good, const char *file, int line, const char *format, ...)
 {
@@ -36,6 +38,27 @@ bool check(bool good, const char *file, int line, const char *format, ...)
 }
 
 /* ---- A world of lists ---- */
+
+static void set_record(uint32_t cpu, const struct qp_list *biased, const struct qp_list *of_shared)
+{
+	records[cpu].lp = model_records[cpu].lp = (uintptr_t)biased;
+	records[cpu].shared_lp = model_records[cpu].shared_lp = (uintptr_t)of_shared;
+}
+
+void show(uint32_t cpu, struct qp_list *list)
+{
+	set_record(cpu, shared ? &qi_closed_list : list, shared ? list : &qi_closed_list);
+}
+
+void hide(uint32_t cpu)
+{
+	set_record(cpu, &qi_closed_list, &qi_closed_list);
+}
+
+struct qp_list *shown(uint32_t cpu)
+{
+	return (struct qp_list *)(shared ? records[cpu].shared_lp : records[cpu].lp);
+}
 
 uint32_t count_of(const struct qp_list *list)
 {
@@ -57,7 +80,7 @@ void set_world(struct qt_random *r, uint32_t count, uint32_t low, uint32_t high)
 	for (uint32_t cpu = 0; cpu < NR_CPUS; cpu++) {
 		set_list(&lists[cpu].list, qt_random_next(r) >> QP_OPS_SHIFT,
 			 qt_random_below(r, CAPACITY + 1), 0, CAPACITY);
-		records[cpu].lp = (uintptr_t)&lists[cpu];
+		show(cpu, &lists[cpu].list);
 	}
 	set_list(&lists[0].list, qt_random_next(r) >> QP_OPS_SHIFT, count, low, high);
 	area.cpu_id = 0;
@@ -99,9 +122,9 @@ void check_world(void)
 			      wanted->slots[i], count_of(wanted));
 		CHECK(memcmp(&lists[cpu], &model_lists[cpu], sizeof(lists[cpu])) == 0,
 		      "limits of CPU %u", cpu);
-		CHECK(records[cpu].lp == (uintptr_t)is ||
-			      records[cpu].lp == (uintptr_t)&qi_closed_list,
-		      "lp of CPU %u", cpu);
+		CHECK(records[cpu].lp == model_records[cpu].lp &&
+			      records[cpu].shared_lp == model_records[cpu].shared_lp,
+		      "record of CPU %u", cpu);
 	}
 	for (uint32_t i = 0; i < SCRATCH; i++)
 		CHECK(scratch[i] == model_scratch[i], "scratch %u: %u, not %u", i, scratch[i],

@@ -10,7 +10,7 @@
 #ifndef QI_PORT_SECTIONS_SHARED_H
 #define QI_PORT_SECTIONS_SHARED_H
 
-_Static_assert(QP_CLOSED == 0x10000, "known to assembly");
+_Static_assert(QP_CLOSED == 0x10000 && QP_PUSHED_ONE == 0x20001, "known to assembly");
 
 /* An instruction a line. */
 /* clang-format off */
@@ -53,6 +53,57 @@ _Static_assert(QP_CLOSED == 0x10000, "known to assembly");
 
 #define QP_SHARED_END(result) \
 	QP_SECTION_END_OF(result, QP_EXIT_POINT("4f"), QP_UNLESS_SWAPPED)
+
+static inline uint32_t qp_pop_one_shared(const void *pcps, uint32_t nr_cpus, uint64_t *popped)
+{
+	char *area = qp_section_area();
+	uintptr_t lp, h, i, new, was, pfn;
+
+	__asm__ volatile(
+		QP_SECTION_BEGIN
+		QP_FIND_SHARED_LIST
+		"ldr %w[new], [%[lp], #12]\n\t"
+		"cmp %w[i], %w[new]\n\t"
+		"b.ls 6f\n\t"
+		QP_UNLESS_CLOSED
+		"add %[i], %[lp], %[i], lsl #2\n\t"
+		"ldr %w[pfn], [%[i], #60]\n\t"
+		"add %[new], %[h], #0x20, lsl #12\n\t"
+		"sub %[new], %[new], #1\n\t"
+		QP_SWAP_HEADER
+		QP_SHARED_END("pfn")
+		: [pfn] "=&r"(pfn), [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [new] "=&r"(new),
+		  [was] "=&r"(was)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus)
+		: "memory", "cc");
+	*popped = pfn;
+	return pfn < QP_LEFT ? 1 : (uint32_t)pfn;
+}
+
+static inline uint32_t qp_push_one_shared(const void *pcps, uint32_t nr_cpus, uintptr_t pfn)
+{
+	char *area = qp_section_area();
+	uintptr_t lp, h, i, new, was;
+
+	__asm__ volatile(
+		QP_SECTION_BEGIN
+		QP_FIND_SHARED_LIST
+		"ldr %w[new], [%[lp], #8]\n\t"
+		"cmp %w[i], %w[new]\n\t"
+		"b.hs 6f\n\t"
+		QP_UNLESS_CLOSED
+		"add %[i], %[lp], %[i], lsl #2\n\t"
+		"str %w[pfn], [%[i], #64]\n\t"
+		"add %[new], %[h], #0x20, lsl #12\n\t"
+		"add %[new], %[new], #1\n\t"
+		"mov %w[i], #1\n\t"
+		QP_SWAP_HEADER
+		QP_SHARED_END("i")
+		: [lp] "=&r"(lp), [h] "=&r"(h), [i] "=&r"(i), [new] "=&r"(new), [was] "=&r"(was)
+		: [area] "r"(area), [pcps] "r"(pcps), [nr_cpus] "r"(nr_cpus), [pfn] "r"(pfn)
+		: "memory", "cc");
+	return (uint32_t)i;
+}
 
 static inline uint32_t qp_pop_shared(const void *pcps, const uint32_t *nr_cpus, bool to_low,
 				     uint32_t want, uint32_t *pfns)
