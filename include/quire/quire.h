@@ -368,7 +368,8 @@ QUIRE_API int quire_cpu_isolate(struct quire *q, int cpu, int isolate);
  * Close the lists of a CPU (0 to nr_cpus - 1) or all of them (QUIRE_ALL_CPUS) until they are enabled
  * again: they are emptied into the zone and stay empty, and that CPU's calls go to depot and zone. So
  * what is freed from then on can be found at once, and coalesces. Calls nest, for each CPU: as many
- * enables as disables. A depot is not emptied by this; quire_drain() does it.
+ * enables as disables. A depot is not emptied by this; quire_drain() does it. In an instance without
+ * lists both do nothing, and return 0.
  *
  * Return 0; -ENOENT for an unknown CPU; disable: -EOPNOTSUPP if the system refuses to interrupt a
  * CPU, and then nothing is closed that was not before; enable: -EINVAL if the lists of one of the

@@ -37,7 +37,7 @@ struct quire {
 	size_t list_bytes;
 	void *mapping; /* from the port, to be unmapped; NULL: the caller's buffer */
 	size_t mapping_bytes;
-	/* adding regions; isolating CPUs, enabling their lists, limits; starting and ending ticker */
+	/* adding regions; modes of CPUs, limits of their lists; starting and ending ticker */
 	struct qp_lock region_lock;
 	struct qp_ticker ticker; /* passes over idle lists */
 	_Atomic uint32_t claim_taken; /* 1: some request has the turn; see alloc/claim.c */

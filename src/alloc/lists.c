@@ -77,18 +77,21 @@ int quire_cpu_isolate(struct quire *q, int cpu, int isolate)
 	return i == cpus.end ? 0 : refuse_fence(q, "quire_cpu_isolate", i);
 }
 
+/* Undone under the same lock: an enable in between would take the one that is not to be. */
 int quire_lists_disable(struct quire *q, int cpu)
 {
 	struct cpus cpus = cpus_of(q, "quire_lists_disable", cpu);
 	uint32_t i = cpus.first;
 
+	if (cpus.error != 0)
+		return cpus.error;
+	qp_lock(&q->region_lock);
 	while (i < cpus.end && qi_front_divert(&q->front, i))
 		i++;
-	if (i == cpus.end)
-		return cpus.error;
-	for (uint32_t done = cpus.first; done < i; done++)
+	for (uint32_t done = cpus.first; i < cpus.end && done < i; done++)
 		(void)qi_front_undivert(&q->front, done);
-	return refuse_fence(q, "quire_lists_disable", i);
+	qp_unlock(&q->region_lock);
+	return i == cpus.end ? 0 : refuse_fence(q, "quire_lists_disable", i);
 }
 
 /* All of them or none: looked at first, while nobody else enables any. */
