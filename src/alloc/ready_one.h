@@ -23,10 +23,15 @@ static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *p
 static inline bool qi_ready_take_shared(struct quire *q, uint32_t why, uint32_t *pfn)
 {
 	uint64_t popped;
+	uint32_t taken;
 
-	if (why != QP_SHORT || !qi_front_any_isolated(&q->front) ||
-	    qp_pop_one_shared(q->ready.pcps, q->ready.nr_cpus, &popped) >= QP_LEFT)
+	if (why != QP_SHORT || !qi_front_any_isolated(&q->front))
 		return false;
+	taken = qp_pop_one_shared(q->ready.pcps, q->ready.nr_cpus, &popped);
+	if (qp_unlikely(taken >= QP_LEFT)) {
+		qi_front_left(&q->front, taken);
+		return false;
+	}
 	*pfn = (uint32_t)popped;
 	if (qi_checked(q))
 		qi_state_set(q->states, *pfn, QI_STATE_HELD);
@@ -62,8 +67,14 @@ static inline uint32_t qi_ready_give(struct quire *q, uint64_t word, uint64_t pf
 /* And for a page that is free by state, when its push has left. */
 static inline bool qi_ready_give_shared(struct quire *q, uint32_t why, uint32_t pfn)
 {
-	return why == QP_SHORT && qi_front_any_isolated(&q->front) &&
-	       qp_push_one_shared(q->ready.pcps, q->ready.nr_cpus, pfn) < QP_LEFT;
+	uint32_t given;
+
+	if (why != QP_SHORT || !qi_front_any_isolated(&q->front))
+		return false;
+	given = qp_push_one_shared(q->ready.pcps, q->ready.nr_cpus, pfn);
+	if (qp_unlikely(given >= QP_LEFT))
+		qi_front_left(&q->front, given);
+	return given < QP_LEFT;
 }
 
 #endif /* QI_ALLOC_READY_ONE_H */
