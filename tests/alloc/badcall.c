@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Bad input to allocations and lists: orders, flags, forms that a region does not have, NULL. */
+/*
+ * Bad input to allocations and lists: orders, flags, forms that a region does not have, NULL, CPUs that
+ * there are not, modes that they are not in.
+ */
+#include "child.h"
 #include "test.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define NR_PAGES 2048u
+#define MOST_CPUS 64u
 
 /* All three twins refuse the same way, outputs untouched. */
 static void refused_at(struct qt *t, quire_gfp gfp, unsigned int order, int err, const char *word)
@@ -237,16 +243,168 @@ static void test_sizes_of_result_structures(const struct qt_param *param)
 	qt_end(&t);
 }
 
-static void test_cpus_without_lists(const struct qt_param *param)
+/* ---- Modes of CPUs ---- */
+
+/* Of all CPUs, in a row. */
+struct modes {
+	uint32_t nr;
+	struct quire_cpu_stats cpu[MOST_CPUS];
+};
+
+static void look(const struct qt *t, struct modes *m)
 {
+	memset(m, 0, sizeof(*m)); /* all of it is compared */
+	m->nr = qt_info(t->q).nr_cpus;
+	assert_true(m->nr <= MOST_CPUS);
+	for (uint32_t i = 0; i < m->nr; i++) {
+		m->cpu[i].size = sizeof(m->cpu[i]);
+		qt_assert_ok(quire_cpu_stats_get(t->q, (int)i, &m->cpu[i]));
+	}
+}
+
+static void assert_same_modes(const struct qt *t, const struct modes *before)
+{
+	struct modes now;
+
+	look(t, &now);
+	assert_memory_equal(&now, before, sizeof(now));
+}
+
+enum {
+	NR_CALLS = 4,
+};
+
+static const char *const mode_calls[NR_CALLS] = { "quire_cpu_isolate", "quire_cpu_isolate",
+						  "quire_lists_disable", "quire_lists_enable" };
+
+static int call_mode(const struct qt *t, unsigned int call, int cpu)
+{
+	switch (call) {
+	case 0:
+		return quire_cpu_isolate(t->q, cpu, 1);
+	case 1:
+		return quire_cpu_isolate(t->q, cpu, 0);
+	case 2:
+		return quire_lists_disable(t->q, cpu);
+	default:
+		return quire_lists_enable(t->q, cpu);
+	}
+}
+
+static void test_modes_of_unknown_cpus(const struct qt_param *param)
+{
+	struct modes before;
 	struct qt t;
 
 	qt_open_mapped(&t, param, NR_PAGES);
-	qt_assert_err(quire_cpu_isolate(t.q, 1 << 20, 1), ENOENT);
-	qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, "1048576", "QUIRE_ALL_CPUS");
-	qt_assert_err(quire_lists_disable(t.q, -7), ENOENT);
-	qt_assert_err(quire_lists_enable(t.q, -7), ENOENT);
+	qt_assert_ok(quire_lists_disable(t.q, 0)); /* so that there is something to enable */
+	look(&t, &before);
+	for (unsigned int call = 0; call < NR_CALLS; call++) {
+		const struct {
+			int cpu;
+			const char *word;
+		} unknown[] = { { (int)before.nr, "QUIRE_ALL_CPUS" },
+				{ INT_MAX, "2147483647" },
+				{ -7, "-7" },
+				{ INT_MIN, "-2147483648" } };
+
+		for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+			qt_assert_err(call_mode(&t, call, unknown[i].cpu), ENOENT);
+			assert_string_equal(t.reports.call, mode_calls[call]);
+			qt_assert_report(&t.reports, QUIRE_REPORT_BAD_CALL, unknown[i].word);
+			assert_same_modes(&t, &before);
+		}
+	}
+	qt_assert_ok(quire_lists_enable(t.q, 0));
+	qt_assert_no_report(&t.reports);
 	qt_end(&t);
+}
+
+/* A cache without lists has none to close, and none that is open. */
+static bool has_lists(const struct qt *t)
+{
+	return qt_info(t->q).high > 0;
+}
+
+static void assert_cannot_enable(struct qt *t, int cpu)
+{
+	struct modes before;
+
+	look(t, &before);
+	qt_assert_err(quire_lists_enable(t->q, cpu), EINVAL);
+	assert_string_equal(t->reports.call, "quire_lists_enable");
+	qt_assert_report(&t->reports, QUIRE_REPORT_BAD_CALL, "quire_lists_disable()");
+	assert_same_modes(t, &before);
+}
+
+/* Of all or of one; and none is enabled where one of them is not disabled, whichever it is. */
+static void test_enabling_what_is_not_disabled(const struct qt_param *param)
+{
+	struct modes m;
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	look(&t, &m);
+	for (int open = 0; has_lists(&t) && open < (int)m.nr; open++) {
+		assert_cannot_enable(&t, open);
+		assert_cannot_enable(&t, QUIRE_ALL_CPUS);
+		for (int cpu = 0; cpu < (int)m.nr; cpu++)
+			if (cpu != open)
+				qt_assert_ok(quire_lists_disable(t.q, cpu));
+		assert_cannot_enable(&t, open);
+		assert_cannot_enable(&t, QUIRE_ALL_CPUS);
+		qt_assert_ok(quire_lists_disable(t.q, open));
+		qt_assert_ok(quire_lists_enable(t.q, QUIRE_ALL_CPUS));
+		assert_cannot_enable(&t, open);
+	}
+	look(&t, &m);
+	for (uint32_t i = 0; i < m.nr; i++)
+		assert_int_equal(m.cpu[i].disabled, 0);
+	qt_end(&t);
+}
+
+/* Any number but 0 isolates; again and back again is no error. */
+static void test_isolating_again(const struct qt_param *param)
+{
+	static const int on[] = { 1, -1, INT_MAX, INT_MIN, 0, 0 };
+	struct modes m = { 0 };
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	for (size_t i = 0; i < sizeof(on) / sizeof(on[0]); i++) {
+		qt_assert_ok(quire_cpu_isolate(t.q, i % 2 == 0 ? 0 : QUIRE_ALL_CPUS, on[i]));
+		look(&t, &m);
+		assert_int_equal(m.cpu[0].isolated, on[i] != 0 && has_lists(&t));
+	}
+	for (uint32_t i = 0; i < m.nr; i++)
+		assert_int_equal(m.cpu[i].isolated, 0);
+	qt_assert_no_report(&t.reports);
+	qt_end(&t);
+}
+
+static int change_modes_of_the_dead(void *context)
+{
+	const struct qt *t = context;
+
+	for (unsigned int call = 0; call < NR_CALLS; call++) {
+		QT_STEP(1, call_mode(t, call, 0) == -QUIRE_EOWNERDEAD);
+		QT_STEP(2, call_mode(t, call, QUIRE_ALL_CPUS) == -QUIRE_EOWNERDEAD);
+		QT_STEP(3, call_mode(t, call, 12345) == -QUIRE_EOWNERDEAD);
+	}
+	return 0;
+}
+
+static void test_modes_of_a_dead_instance(const struct qt_param *param)
+{
+	struct modes before;
+	struct qt t;
+
+	qt_open_mapped(&t, param, NR_PAGES);
+	qt_assert_ok(quire_lists_disable(t.q, 0));
+	look(&t, &before);
+	qt_in_child(change_modes_of_the_dead, &t);
+	assert_same_modes(&t, &before);
+	qt_end(&t); /* lists may be disabled still */
 }
 
 static void test_refused_calls_are_counted(const struct qt_param *param)
@@ -272,7 +430,10 @@ int main(void)
 		QT_TEST(no_such_region),
 		QT_TEST(null_arguments),
 		QT_TEST(sizes_of_result_structures),
-		QT_TEST(cpus_without_lists),
+		QT_TEST(modes_of_unknown_cpus),
+		QT_TEST(enabling_what_is_not_disabled),
+		QT_TEST(isolating_again),
+		QT_TEST(modes_of_a_dead_instance),
 		QT_TEST(refused_calls_are_counted),
 	};
 

@@ -207,6 +207,40 @@ static void test_the_second_drain_is_the_first_one_s(const struct qt_param *para
 	churn_close(&t, &s);
 }
 
+static uint64_t drains_of(const struct qt *t)
+{
+	struct quire_cpu_stats stats = { .size = sizeof(stats) };
+
+	qt_assert_ok(quire_cpu_stats_get(t->q, qt_cpu(OWNER), &stats));
+	return stats.drains;
+}
+
+/* The same without a fence: one of them takes the list away, and moves each page. */
+static void test_two_drains_of_an_isolated_cpu(const struct qt_param *param)
+{
+	struct request requests[REQUESTS];
+	struct stress s;
+	struct qt t;
+
+	(void)param;
+	churn_open(&t, &s, &churn_params[0], QUIRE_CONFIG_ISOLATED);
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t had = churn_fill(t.q, OWNER, FILL);
+		uint64_t drains = drains_of(&t);
+
+		assert_true(had > 0);
+		tell(1, false);
+		meet(&t, requests, true, true);
+		assert_int_equal(atomic_load(&fence.calls), 0);
+		assert_int_equal(requests[0].drained + requests[1].drained, had);
+		assert_true(requests[0].drained == 0 || requests[1].drained == 0);
+		assert_int_equal(drains_of(&t), drains + 1);
+		assert_int_equal(churn_listed(t.q, OWNER), 0);
+		qt_assert_sound(t.q, 0);
+	}
+	churn_close(&t, &s);
+}
+
 static void test_a_refused_fence_leaves_the_pages_to_the_second(const struct qt_param *param)
 {
 	struct request requests[REQUESTS];
@@ -343,6 +377,7 @@ int main(void)
 {
 	static const struct qt_test tests[] = {
 		QT_TEST(the_second_drain_is_the_first_one_s),
+		QT_TEST(two_drains_of_an_isolated_cpu),
 		QT_TEST(a_refused_fence_leaves_the_pages_to_the_second),
 		QT_TEST(behind_a_drain_inside_its_fence),
 		QT_TEST(requests_for_what_was_withheld),

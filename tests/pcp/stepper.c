@@ -97,7 +97,7 @@ static int wait_for_trap(pid_t pid)
 	return WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
 }
 
-/* The stack above it belongs to those who called stepper_begin(), and does not change. */
+/* The stack above it belongs to those who called stepper_begin(), and does not change; of all processes. */
 static uintptr_t stack_end;
 
 static void child(void (*run)(void *context), void *context)
@@ -112,9 +112,11 @@ static void child(void (*run)(void *context), void *context)
 
 pid_t stepper_begin(void (*run)(void *context), void *context)
 {
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
 	pid_t pid;
 
-	stack_end = (uintptr_t)__builtin_frame_address(0);
+	if (frame > stack_end)
+		stack_end = frame;
 	pid = stepper_copy();
 	if (pid == 0)
 		child(run, context);

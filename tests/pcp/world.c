@@ -33,8 +33,11 @@ static struct world *map_world(size_t metadata)
 
 	assert_ptr_not_equal(w, MAP_FAILED);
 	w->bytes = bytes;
-	w->saved = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(w->saved, MAP_FAILED);
+	for (int i = 0; i < WORLD_SAVES; i++) {
+		w->saved[i] = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
+		assert_ptr_not_equal(w->saved[i], MAP_FAILED);
+	}
 	return w;
 }
 
@@ -95,7 +98,6 @@ struct world *world_begin(const struct standing *standing)
 
 void world_end(struct world *w)
 {
-	unsigned char *saved = w->saved;
 	size_t bytes = w->bytes;
 
 	assert_int_equal(quire_free_bulk_pfn(w->q, w->child.nr, w->child.pfns), w->child.nr);
@@ -103,18 +105,19 @@ void world_end(struct world *w)
 	qt_assert_sound(w->q, 0);
 	qt_assert_no_report(&w->reports);
 	qt_assert_ok(quire_destroy(w->q));
-	munmap(saved, bytes);
+	for (int i = 0; i < WORLD_SAVES; i++)
+		munmap(w->saved[i], bytes);
 	munmap(w, bytes);
 }
 
-void world_save(struct world *w)
+void world_save(struct world *w, enum world_saved place)
 {
-	memcpy(w->saved, w, w->bytes);
+	memcpy(w->saved[place], w, w->bytes);
 }
 
-void world_restore(struct world *w)
+void world_restore(struct world *w, enum world_saved place)
 {
-	memcpy(w, w->saved, w->bytes);
+	memcpy(w, w->saved[place], w->bytes);
 }
 
 /* ---- Holding pages -------------------------------------------------------------------------- */
@@ -152,6 +155,11 @@ void world_give(struct world *w, struct holding *who, uint32_t n)
 struct qi_pcp *world_pcp(struct world *w)
 {
 	return &w->q->front.pcps[0];
+}
+
+uint64_t world_aborts(struct world *w)
+{
+	return qi_count_get(&world_pcp(w)->nr_aborts);
 }
 
 static bool held(const struct qp_lock *lock)
@@ -223,8 +231,13 @@ static const char *check_sums(const struct world *w, uint32_t nr_held)
 	nr_free = s.free_zone + s.free_lists + s.free_depot + s.free_stash + s.deferred;
 	if (nr_free + nr_held == WORLD_PAGES && s.held == nr_held)
 		return NULL;
-	return WRONG("%u pages are held, %llu counted free (lists %llu), of %u", nr_held,
-		     (unsigned long long)nr_free, (unsigned long long)s.free_lists, WORLD_PAGES);
+	return WRONG("pages are %s: %u are held (%llu counted), %llu counted free (lists %llu), of "
+		     "%u",
+		     nr_free + nr_held > WORLD_PAGES   ? "doubled"
+		     : nr_free + nr_held < WORLD_PAGES ? "lost"
+						       : "miscounted",
+		     nr_held, (unsigned long long)s.held, (unsigned long long)nr_free,
+		     (unsigned long long)s.free_lists, WORLD_PAGES);
 }
 
 static const char *take_all(struct world *w, uint32_t nr_held)
