@@ -34,7 +34,7 @@ LAYERS = {
     'src/port/': ('port/port.h', 'port/'),
     'src/core/': ('port/port.h', 'core/'),
     'src/cache/': ('port/port.h', 'port/shared.h', 'core/', 'cache/'),
-    'src/alloc/': ('port/port.h', 'port/shared.h', 'port/wide.h', 'core/', 'cache/', 'alloc/'),
+    'src/alloc/': ('port/port.h', 'port/wide.h', 'core/', 'cache/', 'alloc/'),
     'src/pool/': ('port/port.h', 'pool/'),
 }
 # Rooms of Quire's users, and where else their quoted includes may lead: never to Quire's inside.

@@ -67,7 +67,7 @@ QI_LONG_WAY int free_page(struct quire *q, const char *call, void *address, bool
 /* Free by state, but its CPU's list did not take it. */
 QI_LONG_WAY int give_left(struct quire *q, uint32_t pfn, uint32_t why)
 {
-	if (qi_ready_give_shared(q, why, pfn))
+	if (qi_front_give_one_shared(&q->front, why, pfn))
 		return 0;
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, 1, &pfn);

@@ -257,7 +257,7 @@ static inline bool may_be_ready(const struct quire *q, uint64_t word, const void
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
 				 size_t done, uint32_t pfn, uint32_t why)
 {
-	if (!qi_ready_give_shared(q, why, pfn))
+	if (!qi_front_give_one_shared(&q->front, why, pfn))
 		give_left(q, 1, &pfn, why);
 	done++;
 	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);

@@ -4,7 +4,6 @@
 #define QI_ALLOC_READY_ONE_H
 
 #include "alloc/instance.h"
-#include "port/shared.h"
 
 /* A page, held if states are kept: 1; or a code from QP_LEFT on, and nothing has been done. */
 static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *pfn)
@@ -16,23 +15,11 @@ static inline uint32_t qi_ready_take(struct quire *q, uint64_t word, uint64_t *p
 	return popped;
 }
 
-/*
- * The same, out of line, when that has left: the list may be short, or the CPU isolated, and its list
- * found by shared sections alone. false: that is not it.
- */
+/* The same, out of line, when that has left and why; false: nothing has been done. */
 static inline bool qi_ready_take_shared(struct quire *q, uint32_t why, uint32_t *pfn)
 {
-	uint64_t popped;
-	uint32_t taken;
-
-	if (why != QP_SHORT || !qi_front_any_isolated(&q->front))
+	if (!qi_front_take_one_shared(&q->front, why, pfn))
 		return false;
-	taken = qp_pop_one_shared(q->ready.pcps, q->ready.nr_cpus, &popped);
-	if (qp_unlikely(taken >= QP_LEFT)) {
-		qi_front_left(&q->front, taken);
-		return false;
-	}
-	*pfn = (uint32_t)popped;
 	if (qi_checked(q))
 		qi_state_set(q->states, *pfn, QI_STATE_HELD);
 	return true;
@@ -62,19 +49,6 @@ static inline uint32_t qi_ready_give(struct quire *q, uint64_t word, uint64_t pf
 	if (qp_unlikely(pfn >= qi_ready_bound(word) || !qi_ready_accept(q, word, pfn)))
 		return QP_STRANGER;
 	return qp_push_one(q->ready.pcps, q->ready.nr_cpus, pfn);
-}
-
-/* And for a page that is free by state, when its push has left. */
-static inline bool qi_ready_give_shared(struct quire *q, uint32_t why, uint32_t pfn)
-{
-	uint32_t given;
-
-	if (why != QP_SHORT || !qi_front_any_isolated(&q->front))
-		return false;
-	given = qp_push_one_shared(q->ready.pcps, q->ready.nr_cpus, pfn);
-	if (qp_unlikely(given >= QP_LEFT))
-		qi_front_left(&q->front, given);
-	return given < QP_LEFT;
 }
 
 #endif /* QI_ALLOC_READY_ONE_H */

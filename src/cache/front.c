@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "cache/front.h"
-#include "port/shared.h"
 
 enum {
 	/*
@@ -66,6 +65,24 @@ __attribute__((noinline)) void qi_front_left(struct qi_front *front, uint32_t wh
 	pcp = qi_front_my_pcp(front);
 	if (pcp != NULL)
 		qi_count_shared(&pcp->nr_aborts, 1);
+}
+
+uint32_t qi_front_take_one_left(struct qi_front *front, uint32_t why)
+{
+	uint32_t pfn;
+
+	if (qi_front_take_one_shared(front, why, &pfn))
+		return pfn;
+	qi_front_left(front, why);
+	return QI_NO_PFN;
+}
+
+bool qi_front_give_one_left(struct qi_front *front, uint32_t why, uint32_t pfn)
+{
+	if (qi_front_give_one_shared(front, why, pfn))
+		return true;
+	qi_front_left(front, why);
+	return false;
 }
 
 /* The lists that this request may use, or NULL. */

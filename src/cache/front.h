@@ -16,6 +16,7 @@
 
 #include "cache/depot.h"
 #include "cache/pcp.h"
+#include "port/shared.h"
 
 enum qi_front_kind {
 	QI_FRONT_NONE = 1, /* the values of enum quire_cache */
@@ -92,6 +93,39 @@ static inline bool qi_front_any_isolated(const struct qi_front *front)
 uint32_t qi_front_take_shared(struct qi_front *front, uint32_t want, uint32_t *pfns);
 bool qi_front_give_shared(struct qi_front *front, uint32_t n, const uint32_t *pfns);
 
+/* The same for one page, when a section has left and why. */
+static inline bool qi_front_take_one_shared(struct qi_front *front, uint32_t why, uint32_t *pfn)
+{
+	uint64_t popped;
+	uint32_t taken;
+
+	if (why != QP_SHORT || !qi_front_any_isolated(front))
+		return false;
+	taken = qp_pop_one_shared(front->pcps, front->nr_cpus, &popped);
+	if (qp_unlikely(taken >= QP_LEFT)) {
+		qi_front_left(front, taken);
+		return false;
+	}
+	*pfn = (uint32_t)popped;
+	return true;
+}
+
+static inline bool qi_front_give_one_shared(struct qi_front *front, uint32_t why, uint32_t pfn)
+{
+	uint32_t given;
+
+	if (why != QP_SHORT || !qi_front_any_isolated(front))
+		return false;
+	given = qp_push_one_shared(front->pcps, front->nr_cpus, pfn);
+	if (qp_unlikely(given >= QP_LEFT))
+		qi_front_left(front, given);
+	return given < QP_LEFT;
+}
+
+/* That, or what else there is to do then: QI_NO_PFN or false, as in the fast cases. */
+uint32_t qi_front_take_one_left(struct qi_front *front, uint32_t why);
+bool qi_front_give_one_left(struct qi_front *front, uint32_t why, uint32_t pfn);
+
 static inline uint32_t qi_front_take_one_locked(struct qi_front *front)
 {
 	struct qi_pcp *pcp = qi_front_my_pcp(front);
@@ -133,8 +167,7 @@ static inline uint32_t qi_front_take_one(struct qi_front *front)
 		popped = qp_pop_one(front->pcps, front->nr_cpus, &pfn);
 	if (qp_likely(popped < QP_LEFT))
 		return (uint32_t)pfn;
-	qi_front_left(front, popped);
-	return QI_NO_PFN;
+	return qi_front_take_one_left(front, popped);
 }
 
 static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
@@ -148,8 +181,7 @@ static inline bool qi_front_give_one(struct qi_front *front, uint32_t pfn)
 		pushed = qp_push_one(front->pcps, front->nr_cpus, pfn);
 	if (qp_likely(pushed < QP_LEFT))
 		return true;
-	qi_front_left(front, pushed);
-	return false;
+	return qi_front_give_one_left(front, pushed, pfn);
 }
 
 /* Lists that each CPU of this kind has. */
