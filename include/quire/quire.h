@@ -315,7 +315,8 @@ QUIRE_API size_t quire_drain(struct quire *q, int cpu, size_t keep);
  * out) since the pass before is emptied into the zone, and so is the depot if it was not used. The
  * first pass only looks. Lists of CPUs where no thread of this process may run any more (they have
  * left its affinity masks, or are offline) are emptied by every pass, as nobody will. Requests do
- * nothing for this, and lists that are used are not touched. Passes may be made at once; each counts.
+ * nothing for this, and lists that are used are not touched. Emptying a list interrupts its CPU as
+ * quire_drain() does. Passes may be made at once; each counts.
  * Returns how many pages were moved: 0 with QUIRE_CACHE_NONE, which has no lists. [any]
  */
 QUIRE_API size_t quire_age(struct quire *q);
@@ -324,7 +325,7 @@ QUIRE_API size_t quire_age(struct quire *q);
  * Start a thread of the library's own that makes a pass each idle_ms milliseconds (1 to 3,600,000),
  * or end it: a list that is idle for that long, and at most twice that long, is emptied. There is none
  * until it is started. It is named quire-age, has all signals blocked, inherits the CPUs where it may
- * run from the caller, and is not one of the process's threads in the sense of quire_age(). In a
+ * run and its scheduling policy from the caller, and is not one of the process's threads in the sense of quire_age(). In a
  * forked child there is none. quire_destroy() ends it, if it succeeds.
  *
  * Start returns 0; -EINVAL (idle_ms out of its limits); -EBUSY (it runs already; stop it first to
@@ -344,7 +345,7 @@ QUIRE_API int quire_age_stop(struct quire *q);
  *
  * Each request that begins after the call finds the new limits, in whatever state its CPU's list is.
  * Lists that hold more than high are drained in the call, which interrupts their CPUs as quire_drain()
- * does; another batch empties the depot into the zone, whose most batches stay, or fewer if there is
+ * does; where the system refuses that they keep their pages until they are used. Another batch empties the depot into the zone, whose most batches stay, or fewer if there is
  * no room for them. May be called under load, again and again. quire_info goes on to tell the limits
  * at creation; quire_cpu_stats tells the present ones.
  *
@@ -366,10 +367,10 @@ QUIRE_API int quire_cpu_isolate(struct quire *q, int cpu, int isolate);
 
 /*
  * Close the lists of a CPU (0 to nr_cpus - 1) or all of them (QUIRE_ALL_CPUS) until they are enabled
- * again: they are emptied into the zone and stay empty, and that CPU's calls go to depot and zone. So
- * what is freed from then on can be found at once, and coalesces. Calls nest, for each CPU: as many
- * enables as disables. A depot is not emptied by this; quire_drain() does it. In an instance without
- * lists both do nothing, and return 0.
+ * again: they are emptied into the zone and stay empty, and what that CPU's calls free goes to the
+ * zone. So it can be found at once, and coalesces. A depot is not emptied by this: quire_drain() does
+ * it, called after this. Disabling interrupts the CPU once, if it is not isolated. Calls nest, for each
+ * CPU: as many enables as disables. In an instance without lists both do nothing, and return 0.
  *
  * Return 0; -ENOENT for an unknown CPU; disable: -EOPNOTSUPP if the system refuses to interrupt a
  * CPU, and then nothing is closed that was not before; enable: -EINVAL if the lists of one of the

@@ -39,7 +39,7 @@
 #define QUIRE_NO_PFN UINT32_MAX
 #define QUIRE_NO_OFFSET UINT64_MAX
 
-/* quire_drain(): every CPU. */
+/* For a CPU's number: every CPU, where a call says so. */
 #define QUIRE_ALL_CPUS (-1)
 
 /*
@@ -51,9 +51,10 @@ enum quire_err {
 	QUIRE_ENOENT = 2, /* no such region, CPU or page */
 	QUIRE_E2BIG = 7, /* a structure is larger than known here, and its tail is not zero */
 	QUIRE_EAGAIN = 11, /* may not wait, and a lock was held by somebody else */
-	QUIRE_ENOMEM = 12, /* no page or block of that order is free; or no memory for metadata */
+	QUIRE_ENOMEM =
+		12, /* no page or block of that order is free; no memory for metadata; no thread */
 	QUIRE_EFAULT = 14, /* pointers or zeroing asked for, but a region has no CPU mapping */
-	QUIRE_EBUSY = 16, /* pages of it are held */
+	QUIRE_EBUSY = 16, /* pages of it are held; or what is to be started runs already */
 	QUIRE_EEXIST = 17, /* overlaps a region that is registered already */
 	QUIRE_EINVAL = 22, /* an argument is out of its limits; a report names it */
 	QUIRE_ENOSPC = 28, /* max_pages or max_regions is used up, or a buffer is too small */
@@ -282,8 +283,9 @@ struct quire_info {
 /*
  * Where all pages are, and what has been done. At a moment without calls in progress
  *	managed = reserved + held + free_zone + free_lists + free_depot + free_stash + deferred
- * exactly. Under load the parts are read one after the other and in_transit pages are on their way
- * between them; held is what remains, never below 0.
+ * exactly; a pass of the library's own thread (quire_age_start()) is such a call. Under load the parts
+ * are read one after the other and pages are on their way between them; held is what remains, never
+ * below 0.
  */
 struct quire_stats {
 	uint32_t size; /* in: sizeof this structure; out: bytes filled */
@@ -320,7 +322,7 @@ struct quire_stats {
 	uint64_t failures; /* requests that got less than they asked for (times) */
 	uint64_t bad_frees; /* frees refused (pages) */
 	uint64_t bad_calls; /* calls refused (times) */
-	uint64_t aborts; /* sections interrupted, and begun again (times) */
+	uint64_t aborts; /* sections interrupted, or beaten by a drain, and begun again (times) */
 };
 
 /* One CPU's list. */
@@ -332,10 +334,11 @@ struct quire_cpu_stats {
 	uint64_t pops; /* pages handed out */
 	uint64_t pushes; /* pages put in */
 	uint64_t busy; /* QUIRE_CACHE_LOCKED: times a request found it locked */
-	uint64_t aborts; /* QUIRE_CACHE_PCP: sections interrupted, and begun again (times) */
-	uint32_t isolated; /* 1: its drains interrupt nobody (quire_cpu_isolate()) */
+	uint64_t aborts; /* QUIRE_CACHE_PCP: the same for this CPU's sections (times) */
+	uint32_t
+		isolated; /* 1: by quire_cpu_isolate(); 0 without lists, where nobody is interrupted */
 	uint32_t disabled; /* quire_lists_disable() calls that are not undone yet */
-	uint64_t drains; /* QUIRE_CACHE_PCP: times its list was taken away, modulo 2^32 */
+	uint64_t drains; /* QUIRE_CACHE_PCP: times a drain took its list away, modulo 2^32 */
 };
 
 #ifdef __cplusplus

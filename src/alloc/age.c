@@ -81,13 +81,10 @@ int quire_age_stop(struct quire *q)
 /* A pass that is under way has pages in hand, which count as held. */
 size_t qi_held_at_rest(struct quire *q)
 {
-	bool runs = qp_ticker_runs(&q->ticker);
 	size_t held;
 
-	if (runs)
-		qp_ticker_hold(&q->ticker);
+	qp_ticker_hold(&q->ticker);
 	held = quire_held(q);
-	if (runs)
-		qp_ticker_let_go(&q->ticker);
+	qp_ticker_let_go(&q->ticker);
 	return held;
 }

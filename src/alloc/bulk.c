@@ -307,11 +307,14 @@ static inline bool may_be_ready(uint64_t word, quire_gfp gfp, unsigned int order
 QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, void *slots,
 				  size_t done, uint32_t why)
 {
-	uint64_t word = qi_ready_take_of(q, form);
-	uint32_t pfn;
+	uint32_t pfns[QI_FEW];
+	uint32_t got;
 
-	while (done < n && qi_ready_take_shared(q, why, &pfn))
-		qi_ready_write_one(q, form, word, slots, done++, pfn);
+	if (why == QP_SHORT && qi_front_any_isolated(&q->front)) {
+		got = qi_front_take_shared(&q->front, (uint32_t)(n - done), pfns);
+		qi_ready_write(q, form, slots, done, got, pfns);
+		done += got;
+	}
 	if (done == n)
 		return n;
 	qi_front_left(&q->front, why);

@@ -18,6 +18,8 @@ static void before(struct qp_fork_link *link)
 	if (!qi_alive(q))
 		return;
 	qp_lock(&q->region_lock);
+	/* The child's copy has no pages in its hand. */
+	qp_ticker_hold(&q->ticker);
 	qi_front_hold(&q->front);
 	for (uint32_t zone = 0; zone < q->space.nr_zones; zone++)
 		qp_lock(&q->space.zones[zone].lock);
@@ -59,8 +61,10 @@ static bool after(struct qp_fork_link *link, bool child)
 	struct quire *q = instance_of(link);
 
 	if (!child) {
-		if (qi_alive(q))
+		if (qi_alive(q)) {
+			qp_ticker_let_go(&q->ticker);
 			unlock_all(q);
+		}
 		return true;
 	}
 	if ((q->flags & QUIRE_CONFIG_INHERIT) == 0 ||

@@ -94,6 +94,9 @@ static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns
 /* Free by state, but the CPU's list did not take them. */
 QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
 {
+	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
+	    qi_front_give_shared(&q->front, n, pfns))
+		return;
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, n, pfns);
 }
@@ -108,7 +111,7 @@ QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
 	    qi_front_give_shared(&q->front, n, pfns))
 		return true;
-	if (why == QP_SHORT && !many && qi_depot_put(q->front.depot, n, pfns))
+	if (why == QP_SHORT && !many && qi_front_shelve(&q->front, n, pfns))
 		return true;
 	give_left(q, n, pfns, why);
 	return why != QP_SHORT || !many;
@@ -185,7 +188,7 @@ QI_LONG_WAY size_t free_runs(struct quire *q, enum qi_form form, size_t n, const
 		} else {
 			some = n - done < QI_SCRATCH ? (uint32_t)(n - done) : QI_SCRATCH;
 			got = qi_ready_read(q, form, slots, done, some, pfns);
-			if (!qi_depot_put(q->front.depot, got, pfns))
+			if (!qi_front_shelve(&q->front, got, pfns))
 				qi_front_give(&q->front, got, pfns);
 		}
 		done += got;
@@ -253,13 +256,26 @@ static inline bool may_be_ready(const struct quire *q, uint64_t word, const void
 			 (qi_word_checked(word) || !qi_has_high(q)));
 }
 
-/* The page of slot `done` is free by state, but the list has not taken it; it, and the rest. */
+/*
+ * The page of slot `done` is free by state, but the list has not taken it; it, and the rest: at once
+ * where each way into the list is dear.
+ */
 QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, const void *slots,
 				 size_t done, uint32_t pfn, uint32_t why)
 {
-	if (!qi_front_give_one_shared(&q->front, why, pfn))
-		give_left(q, 1, &pfn, why);
-	done++;
+	uint64_t word = qi_ready_give_of(q, form);
+	uint32_t pfns[QI_FEW] = { pfn };
+	uint32_t nr = 1;
+
+	for (; qi_front_any_isolated(&q->front) && done + nr < n; nr++) {
+		uint64_t next = qi_ready_read_one(q, form, word, slots, done + nr);
+
+		if (next >= qi_ready_bound(word) || !qi_ready_accept(q, word, next))
+			break;
+		pfns[nr] = (uint32_t)next;
+	}
+	give_left(q, nr, pfns, why);
+	done += nr;
 	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);
 }
 

@@ -85,18 +85,10 @@ static int visit_region_unchecked(struct quire *q, const struct qi_region *regio
 	return 0;
 }
 
-int quire_held_visit(struct quire *q, visit_fn *visit, void *context)
+static int visit_regions(struct quire *q, visit_fn *visit, void *context)
 {
 	uint32_t nr;
 
-	if (q == NULL)
-		return -QUIRE_EINVAL;
-	if (!qi_alive(q))
-		return qi_refuse_dead(q, "quire_held_visit");
-	if (visit == NULL)
-		return qi_refuse(
-			q, "quire_held_visit", -QUIRE_EINVAL,
-			"visit is NULL; pass the function to be called for each held block");
 	if (!qi_checked(q))
 		qi_drain_everything(q);
 	nr = qi_nr_regions(&q->space);
@@ -109,4 +101,23 @@ int quire_held_visit(struct quire *q, visit_fn *visit, void *context)
 			return stop;
 	}
 	return 0;
+}
+
+/* Where pages have no state, those that are not found count as held: nobody of ours may have any. */
+int quire_held_visit(struct quire *q, visit_fn *visit, void *context)
+{
+	int stop;
+
+	if (q == NULL)
+		return -QUIRE_EINVAL;
+	if (!qi_alive(q))
+		return qi_refuse_dead(q, "quire_held_visit");
+	if (visit == NULL)
+		return qi_refuse(
+			q, "quire_held_visit", -QUIRE_EINVAL,
+			"visit is NULL; pass the function to be called for each held block");
+	qp_ticker_hold(&q->ticker);
+	stop = visit_regions(q, visit, context);
+	qp_ticker_let_go(&q->ticker);
+	return stop;
 }

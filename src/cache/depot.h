@@ -24,7 +24,7 @@ struct qi_depot {
 	_Atomic uint32_t max; /* most batches */
 	_Atomic uint32_t room; /* most pages: max × batch, or 0 while it is closed */
 	uint32_t nr_slots; /* constant, as is slots */
-	uint32_t *slots; /* max × batch pfns: a batch is its putter's, then its getter's */
+	uint32_t *slots; /* pfns: a batch's are its putter's, then its getter's */
 	_Atomic uint64_t uses_seen; /* pages in and out, at the last pass over idle lists; a hint */
 	struct qi_depot_end put;
 	struct qi_depot_end get;

@@ -231,8 +231,9 @@ uint64_t qi_front_drain_cpu(struct qi_front *front, uint32_t cpu, uint32_t keep)
 
 	if (front->high == 0)
 		return 0;
-	if (qi_pcp_count(&front->pcps[cpu]) > keep)
-		drain_pcp(&drain, cpu);
+	if (qi_pcp_count(&front->pcps[cpu]) <= keep)
+		return 0;
+	drain_pcp(&drain, cpu);
 	count_drain(front, drain.given);
 	return drain.given;
 }
@@ -243,7 +244,7 @@ uint64_t qi_front_drain_depot(struct qi_front *front)
 	uint64_t moved = 0;
 	uint32_t n;
 
-	for (uint32_t left = qi_depot_count(front->depot); left > 0; left -= n) {
+	for (uint32_t left = qi_depot_count(front->depot); left > 0; left -= n < left ? n : left) {
 		qi_transit_begin(front->home);
 		n = qi_depot_get(front->depot, true, scratch);
 		if (n > 0)
@@ -347,12 +348,14 @@ static void empty_closed(struct qi_front *front, struct qi_pcp *pcp)
 
 	if (front->kind == QI_FRONT_LOCKED) {
 		drain_by_lock(&drain, pcp);
-		return;
+	} else {
+		qi_transit_begin(front->home);
+		for (unsigned int i = 0; i < 2; i++)
+			empty_locked(&drain, pcp->lists[i]);
+		qi_transit_end(front->home, drain.given > 0);
 	}
-	qi_transit_begin(front->home);
-	for (unsigned int i = 0; i < 2; i++)
-		empty_locked(&drain, pcp->lists[i]);
-	qi_transit_end(front->home, drain.given > 0);
+	if (drain.given > 0)
+		count_drain(front, drain.given);
 }
 
 bool qi_front_divert(struct qi_front *front, uint32_t cpu)

@@ -212,10 +212,22 @@ static void give_to_zone(struct qi_front *front, struct qi_zone *zone, uint32_t 
 	qi_zone_defer(front->space, zone, n, pfns);
 }
 
+bool qi_front_shelve(struct qi_front *front, uint32_t n, const uint32_t *pfns)
+{
+	const struct qi_pcp *pcp;
+
+	if (n != qi_depot_batch(front->depot) || front->high == 0)
+		return false;
+	pcp = qi_front_my_pcp(front);
+	if (pcp != NULL && qi_pcp_closed(pcp))
+		return false;
+	return qi_depot_put(front->depot, n, pfns);
+}
+
 /* Pages of the home zone that no list will take. */
 static void spill(struct qi_front *front, uint32_t n, const uint32_t *pfns)
 {
-	if (n == qi_depot_batch(front->depot) && qi_depot_put(front->depot, n, pfns))
+	if (qi_front_shelve(front, n, pfns))
 		return;
 	give_to_zone(front, front->home, n, pfns);
 }
@@ -352,7 +364,7 @@ static void pass_on(struct qi_front *front, struct qi_runs *runs, bool feeds, ui
 	struct qi_run found[FEW];
 	uint32_t nr = 0;
 
-	if (feeds && qi_depot_put(front->depot, n, pfns))
+	if (feeds && qi_front_shelve(front, n, pfns))
 		return;
 	for (uint32_t i = 0; i < n; i += found[nr++].n) {
 		if (nr == FEW) {

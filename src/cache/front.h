@@ -210,6 +210,12 @@ void qi_front_limit(struct qi_front *front, uint32_t high, uint32_t batch);
  */
 uint32_t qi_front_take(struct qi_front *front, bool may_wait, uint32_t want, uint32_t *pfns);
 
+/*
+ * A full batch into the depot. false: it is none, there is no room, or this CPU's lists are closed:
+ * what is freed then goes to the zone, where everybody finds it and it coalesces.
+ */
+bool qi_front_shelve(struct qi_front *front, uint32_t n, const uint32_t *pfns);
+
 /* Give n (<= QI_SCRATCH) pages of any zones. They are free by state. Never waits, never fails. */
 void qi_front_give(struct qi_front *front, uint32_t n, const uint32_t *pfns);
 

@@ -54,7 +54,7 @@ static void limit_cpu(struct qi_front *front, uint32_t cpu)
 	(void)qp_lock(&pcp->drain_lock);
 	limit_list_locked(qi_pcp_live(pcp), &limits);
 	qp_unlock(&pcp->drain_lock);
-	(void)qi_front_drain_cpu(front, cpu, qi_adapt_most(&front->adapt));
+	(void)qi_front_drain_cpu(front, cpu, limits.high);
 }
 
 /* While it is closed only full batches go out, so soon it is empty. */

@@ -6,7 +6,7 @@
  * empty, closed, and belongs to whoever holds drain_lock. `locked` has one list, behind held, which
  * requests only try. Whoever fails goes on to the next place.
  *
- *	isolated	shared_lp == lists[live], lp == &qi_closed_list
+ *	isolated	shared_lp == lists[live], lp == &qi_closed_list (`pcp`)
  *	not isolated	lp == lists[live], shared_lp == &qi_closed_list
  *	diverted	both are &qi_closed_list
  *

@@ -140,7 +140,10 @@ bool qp_ticker_start(struct qp_ticker *ticker, const char *name, uint32_t period
 bool qp_ticker_runs(const struct qp_ticker *ticker);
 /* When this returns, no tick is in progress, and there is no thread any more. Nothing if none runs. */
 void qp_ticker_stop(struct qp_ticker *ticker);
-/* One that runs: no tick is in progress until it goes on. */
+/*
+ * From when this returns until it is undone no tick is in progress: those that come due are left out.
+ * They nest, and the ticker may be started and stopped meanwhile. Not in a tick.
+ */
 void qp_ticker_hold(struct qp_ticker *ticker);
 void qp_ticker_let_go(struct qp_ticker *ticker);
 /* In a forked child, which has no such thread: none runs. */

@@ -17,10 +17,13 @@
 
 /* ---- There and back ------------------------------------------------------------------------- */
 
-/* Few pages, and batches, come out last first, each batch in the order in which it went in. */
+/*
+ * Few pages, and batches, come out last first, each batch in the order in which it went in. Few pages
+ * are a batch where each visit of the list is dear.
+ */
 static void check_order(const struct world *w, uint32_t n, const uint32_t *put, const uint32_t *got)
 {
-	uint32_t most = n < QI_FEW ? 1 : QI_SCRATCH;
+	uint32_t most = n < QI_FEW && !w->way.setting->isolated ? 1 : QI_SCRATCH;
 
 	for (uint32_t done = 0, some; done < n; done += some) {
 		some = n - done < most ? n - done : most;

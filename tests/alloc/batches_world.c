@@ -14,11 +14,13 @@ extern const struct qi_vector qi_vector_avx512;
 #endif
 
 static const struct setting settings[] = {
-	{ "checked", QUIRE_CHECK_ON, 12, true },
-	{ "unchecked", QUIRE_CHECK_OFF, 12, true },
-	{ "strict", QUIRE_CHECK_STRICT, 12, true },
-	{ "small pages", QUIRE_CHECK_ON, 11, true },
-	{ "large pages, not mapped", QUIRE_CHECK_ON, 21, false },
+	{ "checked", QUIRE_CHECK_ON, 12, true, false },
+	{ "unchecked", QUIRE_CHECK_OFF, 12, true, false },
+	{ "strict", QUIRE_CHECK_STRICT, 12, true, false },
+	{ "small pages", QUIRE_CHECK_ON, 11, true, false },
+	{ "large pages, not mapped", QUIRE_CHECK_ON, 21, false, false },
+	{ "isolated", QUIRE_CHECK_ON, 12, true, true },
+	{ "isolated, unchecked", QUIRE_CHECK_OFF, 12, true, true },
 };
 
 static const struct table {
@@ -141,7 +143,8 @@ static void create(struct world *w)
 	uint32_t nr_cpus;
 
 	for (size_t i = 0; i < qt_nr_caches; i++)
-		if (qt_caches[i].cache == QUIRE_CACHE_PCP)
+		if (qt_caches[i].cache == QUIRE_CACHE_PCP &&
+		    (qt_caches[i].flags != 0) == w->way.setting->isolated)
 			param.cache = &qt_caches[i];
 	param.check = w->way.setting->check;
 	assert_true(qt_cpu_bind(0));

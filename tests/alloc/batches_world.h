@@ -26,6 +26,7 @@ struct setting {
 	uint32_t check;
 	uint32_t page_shift;
 	bool mapped;
+	bool isolated;
 };
 
 /* One way to make its calls. */

@@ -17,6 +17,26 @@ TABLES = '''
 	.quad .Lstart, .Lfull
 '''
 
+# Behind each: a place to jump into it from, what stands in front of the abort address, the exits.
+X86_OUTSIDE = '''outside:
+	ret
+	.byte 0x0f, 0xb9, 0x3d
+	.long 0x53053053
+'''
+ARM_OUTSIDE = '''outside:
+	ret
+	.inst 0xd428bc00
+'''
+EXITS = '''.Labort:
+	ret
+.Lno_cpu:
+	ret
+.Lfull:
+	ret
+'''
+X86_TAIL = X86_OUTSIDE + EXITS
+ARM_TAIL = ARM_OUTSIDE + EXITS
+
 # Pushes two pfns at r8: area rdi, pcps rsi, number of CPUs edx.
 X86 = (
     '''
@@ -48,17 +68,8 @@ push:
 	movq %r10, (%rax)
 .Lend:
 	ret
-outside:
-	ret
-	.byte 0x0f, 0xb9, 0x3d
-	.long 0x53053053
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + X86_TAIL
     + TABLES
 )
 
@@ -89,17 +100,8 @@ pop:
 	movq %r10, (%rax)
 .Lend:
 	ret
-outside:
-	ret
-	.byte 0x0f, 0xb9, 0x3d
-	.long 0x53053053
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + X86_TAIL
     + TABLES
 )
 
@@ -144,16 +146,8 @@ push:
 	stlr x6, [x4]
 .Lend:
 	ret
-outside:
-	ret
-	.inst 0xd428bc00
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + ARM_TAIL
     + TABLES
 )
 

@@ -39,17 +39,8 @@ push:
 .Lend:
 	jne .Labort
 	ret
-outside:
-	ret
-	.byte 0x0f, 0xb9, 0x3d
-	.long 0x53053053
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + bad.X86_TAIL
     + TABLES
 )
 
@@ -88,11 +79,9 @@ push:
 .Lend:
 	jne .Lagain
 	ret
-outside:
-	ret
-	.byte 0x0f, 0xb9, 0x3d
-	.long 0x53053053
-.Labort:
+'''
+    + bad.X86_OUTSIDE
+    + '''.Labort:
 	jmp .Lagain
 .Lno_cpu:
 .Lfull:
@@ -142,17 +131,8 @@ pop:
 .Lend:
 	jne .Labort
 	ret
-outside:
-	ret
-	.byte 0x0f, 0xb9, 0x3d
-	.long 0x53053053
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + bad.X86_TAIL
     + TABLES
 )
 
@@ -204,16 +184,8 @@ push:
 	cmp x9, x6
 	b.ne .Labort
 	ret
-outside:
-	ret
-	.inst 0xd428bc00
-.Labort:
-	ret
-.Lno_cpu:
-	ret
-.Lfull:
-	ret
 '''
+    + bad.ARM_TAIL
     + TABLES
 )
 

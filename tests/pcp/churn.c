@@ -189,6 +189,15 @@ uint64_t churn_listed(const struct quire *q, unsigned int i)
 	return quire_cpu_stats_get(q, qt_cpu(i), &stats) == 0 ? stats.count : 0;
 }
 
+void churn_assert_none_left(const struct quire *q, unsigned int i)
+{
+	uint64_t left = churn_listed(q, i);
+
+	if (left > 0)
+		fail_msg("%llu pages are left in the lists of CPU %d", (unsigned long long)left,
+			 qt_cpu(i));
+}
+
 static bool take_and_give(struct quire *q, uint32_t n)
 {
 	uint32_t pfns[HIGH];

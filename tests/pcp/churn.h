@@ -44,6 +44,8 @@ void churn_end(struct churn *c);
  */
 uint64_t churn_fill(struct quire *q, unsigned int i, uint32_t n);
 uint64_t churn_listed(const struct quire *q, unsigned int i);
+/* Assert that they have none. */
+void churn_assert_none_left(const struct quire *q, unsigned int i);
 
 /* From now on some fences fail by membarrier, and half of these altogether; or none any more. */
 void churn_fail_fences(bool do_fail);

@@ -235,7 +235,7 @@ static void test_two_drains_of_an_isolated_cpu(const struct qt_param *param)
 		assert_int_equal(requests[0].drained + requests[1].drained, had);
 		assert_true(requests[0].drained == 0 || requests[1].drained == 0);
 		assert_int_equal(drains_of(&t), drains + 1);
-		assert_int_equal(churn_listed(t.q, OWNER), 0);
+		churn_assert_none_left(t.q, OWNER);
 		qt_assert_sound(t.q, 0);
 	}
 	churn_close(&t, &s);
@@ -255,11 +255,11 @@ static void test_a_refused_fence_leaves_the_pages_to_the_second(const struct qt_
 
 		tell(1, false);
 		meet(&t, requests, true, true);
+		churn_assert_none_left(t.q, OWNER);
 		first = atomic_load(&fence.by_first) - 1;
 		assert_int_equal(requests[first].drained, 0);
 		assert_int_equal(requests[1 - first].drained, had);
 		assert_int_equal(atomic_load(&fence.calls), 2);
-		assert_int_equal(churn_listed(t.q, OWNER), 0);
 		qt_assert_sound(t.q, 0);
 	}
 	churn_close(&t, &s);
@@ -289,11 +289,11 @@ static void run_behind_a_fence(unsigned int refused, unsigned int fences)
 	atomic_store(&fence.park, false);
 	pthread_join(first.thread, NULL);
 	join_both(requests);
+	churn_assert_none_left(t.q, OWNER);
 	assert_int_equal(first.drained, refused == 1 ? 0 : had);
 	assert_int_equal(first.drained + requests[0].drained + requests[1].drained, both);
 	assert_true(requests[0].drained == 0 || requests[1].drained == 0);
 	assert_int_equal(atomic_load(&fence.calls), fences);
-	assert_int_equal(churn_listed(t.q, OWNER), 0);
 	qt_assert_sound(t.q, 0);
 	churn_close(&t, &s);
 }
@@ -354,7 +354,7 @@ static void run_requests(bool second_drains)
 			assert_int_equal(other->drained, FILL);
 		else
 			assert_int_not_equal(other->pfn, QUIRE_NO_PFN);
-		assert_int_equal(churn_listed(t.q, OWNER), 0);
+		churn_assert_none_left(t.q, OWNER);
 		assert_true(free_all_but_a_list(&t, pfns, requests) > 0 || other->is_drain);
 		qt_assert_sound(t.q, 0);
 		quire_drain(t.q, QUIRE_ALL_CPUS, 0);

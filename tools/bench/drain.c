@@ -33,11 +33,18 @@ static void check_options(const struct bench_options *options)
 			   "in --rate 100");
 }
 
-/* As many drains as are asked for are made as fast as they can be, unless it is said how fast. */
-static void choose_rate(struct bench_options *options)
+/*
+ * As many drains as are asked for are made as fast as they can be, unless it is said how fast, and
+ * once, unless it is said how often.
+ */
+static void choose_for_drains(struct bench_options *options)
 {
-	if (options->drains && !(options->given & OPTION_RATE))
+	if (!options->drains)
+		return;
+	if (!(options->given & OPTION_RATE))
 		options->rate = values_one(RATE_MAX);
+	if (!(options->given & OPTION_RUNS))
+		options->runs = 1;
 }
 
 static int run(const struct bench_options *given)
@@ -45,7 +52,7 @@ static int run(const struct bench_options *given)
 	struct bench_options options = *given;
 	struct drain drain = { .options = &options };
 
-	choose_rate(&options);
+	choose_for_drains(&options);
 	check_options(&options);
 	report_open(options.json);
 	drain_rows_make(&drain);
@@ -91,25 +98,29 @@ const struct bench bench_drain = {
 		"  quartiles  how far the runs' figures for that lie apart. Where this is larger\n"
 		"             than what was lost, as with few drains, read: not measurable; a\n"
 		"             quiet machine, more runs, or a higher rate give a better figure.\n"
-		"             Runs are short, so that disturbances meet control and drains alike\n"
+		"             Runs are short, so that disturbances meet control and drains alike;\n"
+		"             one run has no quartiles\n"
 		"  due        a paced operation, from when it was due to its end: whatever held\n"
 		"             it up counts for each operation that it made late\n"
 		"  begin      the same operation from its begin to its end: the call alone. Both\n"
 		"             hold one reading of the clock, and are of all operations, not every\n"
 		"             so many\n"
-		"  interrupts function calls that the system counts for the victim's CPU; 'more'\n"
-		"             is by how many they exceed the control's, for each drain that found\n"
-		"             pages: an empty list is left alone\n"
+		"  interrupts function calls that the system counts for the victim's CPU; - where\n"
+		"             it does not tell\n"
+		"  more       by how many they exceed the control's, for each drain that found\n"
+		"             pages: an empty list is left alone. Nothing is said of fewer than\n"
+		"             1,000 such drains, as other causes interrupt too\n"
 		"With --drains a run lasts until so many drains are done, at --rate max unless\n"
-		"another is given, and a control of the same length comes after it. At max the\n"
-		"next drain begins once the victim has gone on, which the drainer sees by reading\n"
-		"a word of the victim's. On a single CPU both take turns, and the figures mean\n"
-		"little.",
+		"another is given, and a control of the same length comes after it; there is one\n"
+		"run unless --runs asks for more. At max the next drain begins once the victim\n"
+		"has gone on, which the drainer sees by reading a word of the victim's. On a\n"
+		"single CPU both take turns, and the figures mean little.\n"
+		"Under 'mode' and 'target' - says that the cache has no modes, and that the\n"
+		"control drains nothing.",
 	.examples = "  quire bench drain --cache locked,pcp\n"
 		    "  quire bench drain --victim busy --rate 1000,10000,100000 --runs 501\n"
 		    "  quire bench drain --victim paced --mode biased,shared --target one,all\n"
-		    "  quire bench drain --victim busy --mode biased,shared --drains 100000 \\\n"
-		    "      --runs 1\n"
+		    "  quire bench drain --victim busy --mode biased,shared --drains 100000\n"
 		    "  quire bench drain --batch 64 --calls bulk --json drain.json\n",
 	.accepts = OPTION_CACHE | OPTION_CHECK | OPTION_MODE | OPTION_CALLS | OPTION_BATCH |
 		   OPTION_VICTIM | OPTION_TARGET | OPTION_RATE | OPTION_DRAINS | OPTION_SECONDS |

@@ -13,12 +13,22 @@
 
 #define NR(things) (sizeof(things) / sizeof((things)[0]))
 
-/* Of the paced victim's operations, and how JSON names them. */
+/* With fewer drains a few interrupts of other causes are as many as theirs. */
+enum { DRAINS_FOR_MORE = 1000 };
+
+/* Of the paced victim's operations: how tables name them, and JSON, without dots. */
 static const struct {
 	double fraction;
+	const char *title;
 	const char *name;
 } quantiles[] = {
-	{ 0.5, "p50" }, { 0.99, "p99" }, { 0.999, "p99.9" }, { 0.9999, "p99.99" }, { 1, "max" },
+	/* clang-format off */
+	{ 0.5, "p50", "p50" },
+	{ 0.99, "p99", "p99" },
+	{ 0.999, "p99.9", "p99_9" },
+	{ 0.9999, "p99.99", "p99_99" },
+	{ 1, "max", "max" },
+	/* clang-format on */
 };
 
 /* ---- Figures -------------------------------------------------------------------------------- */
@@ -52,6 +62,12 @@ static bool has_times(const struct drained *row)
 static bool is_compared(const struct drained *row)
 {
 	return row->control && row->counted && row->control->counted;
+}
+
+/* Of one run nobody can say how far runs lie apart. */
+static bool has_quartiles(const struct drained *row)
+{
+	return row->nr_lost > 1;
 }
 
 /* Only drains that found pages count: for the others nobody need be interrupted. */
@@ -154,7 +170,7 @@ static void drains_cells(struct table *table, const struct bench_options *option
 	if (spread_wanted(options))
 		real_cell(table, has_times(row), 1, row->pair_spread_pct);
 	real_cell(table, row->nr_lost, 0, row->lost_median);
-	real_cell(table, row->nr_lost, 0, row->lost_quartiles);
+	real_cell(table, has_quartiles(row), 0, row->lost_quartiles);
 }
 
 static void operations_columns(struct table *table, const struct bench_options *options)
@@ -164,7 +180,7 @@ static void operations_columns(struct table *table, const struct bench_options *
 	identity_columns(table, options);
 	table_column(table, "from", "", COLUMN_WORD);
 	for (i = 0; i < NR(quantiles); i++)
-		table_column(table, quantiles[i].name, "ns", COLUMN_NUMBER);
+		table_column(table, quantiles[i].title, "ns", COLUMN_NUMBER);
 }
 
 static void operations_cells(struct table *table, const struct bench_options *options,
@@ -205,7 +221,7 @@ static void interrupts_cell(struct table *table, const struct drained *row)
 static void interrupts_cells(struct table *table, const struct bench_options *options,
 			     const struct drained *row)
 {
-	bool compared = is_compared(row) && row->nr_full;
+	bool compared = is_compared(row) && row->nr_full >= DRAINS_FOR_MORE;
 
 	identity_cells(table, options, row);
 	table_cell(table, "%.2f", seconds(row));
@@ -274,32 +290,57 @@ static void print_interrupts(const struct drain *drain)
 		table_free(&table);
 }
 
+/* "the list of CPU 0, or those of all CPUs; CPU 0 is busy, paced or idle" */
+static void print_emptied(const struct bench_options *options, int victim_cpu)
+{
+	const struct values *victims = &options->victim;
+	unsigned int i;
+
+	if (options->target.nr > 1)
+		printf("the list of CPU %d, or those of all CPUs", victim_cpu);
+	else if (target_wanted(options))
+		printf("the lists of all CPUs");
+	else
+		printf("the list of CPU %d", victim_cpu);
+	printf("; CPU %d is ", victim_cpu);
+	for (i = 0; i < victims->nr; i++)
+		printf("%s%s",
+		       !i		      ? ""
+		       : i + 1 == victims->nr ? " or "
+					      : ", ",
+		       bench_victim_name(victims->value[i]));
+	printf("\n");
+}
+
+/* What is one for all rows; the rest is in columns. */
+static void print_common(const struct bench_options *options)
+{
+	char size[FORMAT_MAX];
+
+	if (options->check.nr == 1)
+		printf("check %s, ", quire_check_name(options->check.value[0]));
+	if (options->calls.nr == 1)
+		printf("%s calls, ", bench_calls_name(options->calls.value[0]));
+	if (options->batch.nr == 1)
+		printf("batch %u, ", options->batch.value[0]);
+	printf("region of %s\n", format_bytes(size, options->nr_pages << 12));
+}
+
 static void print_heading(const struct drain *drain)
 {
 	const struct bench_options *options = drain->options;
-	char size[FORMAT_MAX], count[FORMAT_MAX], length[FORMAT_MAX + 16];
-	char check[32] = "", calls[32] = "", batch[32] = "";
+	char count[FORMAT_MAX], length[FORMAT_MAX + 16];
 
-	if (options->check.nr == 1)
-		snprintf(check, sizeof(check), ", check %s",
-			 quire_check_name(options->check.value[0]));
-	if (options->calls.nr == 1)
-		snprintf(calls, sizeof(calls), ", %s calls",
-			 bench_calls_name(options->calls.value[0]));
-	if (options->batch.nr == 1)
-		snprintf(batch, sizeof(batch), ", batch %u", options->batch.value[0]);
+	printf("drain: CPU %d empties ", drain->rows[0].drainer_cpu);
+	print_emptied(options, drain->rows[0].victim_cpu);
+	print_common(options);
 	if (options->drains)
 		snprintf(length, sizeof(length), "%s drain%s", format_count(count, options->drains),
 			 format_plural(options->drains));
 	else
 		snprintf(length, sizeof(length), "%g s", (double)options->milliseconds / 1000);
-	printf("drain: CPU %d empties the list of CPU %d, which allocates and frees, or sleeps"
-	       "%s%s%s\n"
-	       "region of %s; %u run%s of %s each in turns: latencies of all drains, medians of "
-	       "the rest\n",
-	       drain->rows[0].drainer_cpu, drain->rows[0].victim_cpu, check, calls, batch,
-	       format_bytes(size, options->nr_pages << 12), options->runs,
-	       format_plural(options->runs), length);
+	printf("%u run%s of %s each in turns: latencies of all drains, medians of the rest\n",
+	       options->runs, format_plural(options->runs), length);
 }
 
 static void print(const struct drain *drain)
@@ -356,7 +397,7 @@ static void json_drains(json_t *object, const struct drained *row)
 	real_member(object, "pair_ns", has_times(row), row->pair_median);
 	real_member(object, "spread_pct", has_times(row), row->pair_spread_pct);
 	real_member(object, "lost_ns", row->nr_lost, row->lost_median);
-	real_member(object, "lost_quartiles_ns", row->nr_lost, row->lost_quartiles);
+	real_member(object, "lost_quartiles_ns", has_quartiles(row), row->lost_quartiles);
 }
 
 static void json_interrupts(json_t *object, const struct drained *row)
@@ -370,7 +411,7 @@ static void json_interrupts(json_t *object, const struct drained *row)
 		    compared ? interrupts_per_drain(row) : 0);
 }
 
-/* "due_p50_ns", ... "took_max_ns"; null but for a paced victim. */
+/* "due_p50_ns", ... "begin_max_ns"; null but for a paced victim. */
 static void json_operations(json_t *object, const struct drained *row, const char *from,
 			    const struct histogram *operations)
 {
@@ -391,7 +432,7 @@ static void json_row(json_t *object, const struct drained *row)
 	json_interrupts(object, row);
 	report_count(object, "victim_pages", row->nr_pages);
 	json_operations(object, row, "due", &row->samples.due);
-	json_operations(object, row, "took", &row->samples.took);
+	json_operations(object, row, "begin", &row->samples.took);
 }
 
 void drain_show(const struct drain *drain)

@@ -272,7 +272,7 @@ static const struct entry entries[] = {
 	{ OPTION_TARGET, "target", "LIST", "one, all: the victim's list is drained, or every CPU's",
 	  set_target },
 	{ OPTION_RATE, "rate", "LIST", "drains a second, or max; 0, the control, is in", set_rate },
-	{ OPTION_DRAINS, "drains", "N", "end each run after so many drains, not by time",
+	{ OPTION_DRAINS, "drains", "N", "end a run after so many drains, not by time; one run",
 	  set_drains },
 	{ OPTION_SECONDS, "seconds", "S", "length of each run of a row, as 1 or 0.05",
 	  set_seconds },

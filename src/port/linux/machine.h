@@ -35,8 +35,10 @@ void qp_lock_note_fork(bool begins);
  */
 struct qp_ticker {
 	_Atomic uint32_t word; /* enum in ticker.c; the thread sleeps on it */
-	uint32_t period_ms; /* this and the rest are constant while it runs */
+	_Atomic uint32_t nr_holds; /* while there are any, ticks are left out */
 	struct qp_lock busy; /* held by the thread during a tick */
+	/* constant while it runs */
+	uint32_t period_ms;
 	void (*tick)(void *context);
 	void *context;
 	const char *name;

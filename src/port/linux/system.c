@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int (*qp_fault_hook)(const char *call);
@@ -40,12 +41,13 @@ bool qp_memory_offered(void)
 	return true;
 }
 
+/* By number: the library's call is a cancellation point, and a call of Quire is none. */
 static void write_all(const char *text, size_t length)
 {
 	int saved = errno;
 
 	while (length > 0) {
-		ssize_t written = write(STDERR_FILENO, text, length);
+		long written = syscall(SYS_write, STDERR_FILENO, text, length);
 
 		if (written < 0 && errno == EINTR)
 			continue;
