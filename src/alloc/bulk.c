@@ -310,6 +310,10 @@ QI_LONG_WAY size_t alloc_few_left(struct quire *q, enum qi_form form, size_t n, 
 	uint32_t pfns[QI_FEW];
 	uint32_t got;
 
+	if (n - done == 1 && qi_ready_take_shared(q, why, pfns)) {
+		qi_ready_write_one(q, form, qi_ready_take_of(q, form), slots, done, pfns[0]);
+		return n;
+	}
 	if (why == QP_SHORT && qi_front_any_isolated(&q->front)) {
 		got = qi_front_take_shared(&q->front, (uint32_t)(n - done), pfns);
 		qi_ready_write(q, form, slots, done, got, pfns);

@@ -274,7 +274,8 @@ QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, c
 			break;
 		pfns[nr] = (uint32_t)next;
 	}
-	give_left(q, nr, pfns, why);
+	if (nr > 1 || !qi_front_give_one_shared(&q->front, why, pfn))
+		give_left(q, nr, pfns, why);
 	done += nr;
 	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);
 }
