@@ -118,6 +118,7 @@ static struct quire *init_instance(unsigned char *start, const struct qi_plan *p
 	q->metadata_bytes = plan->layout.total;
 	q->list_bytes = plan->layout.total - plan->layout.cleared;
 	q->region_lock.rank = QP_RANK_REGIONS;
+	qp_ticker_forget(&q->ticker);
 	q->reporter.report = config->report;
 	q->reporter.context = config->report_context;
 	init_space(q, start, plan);

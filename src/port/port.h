@@ -129,10 +129,10 @@ bool qp_section_enter(void);
 bool qp_fence_cpu(unsigned int cpu);
 
 /*
- * A thread of the library's own (struct qp_ticker, in machine.h; all zero bytes: none runs) that calls
- * tick(context) each period_ms, the first time after one, with all signals blocked, until it is
- * stopped. name is for those who look at threads, at most 15 bytes. Start, stop and runs: one caller
- * at a time. false: there is no thread to be had; where they are not offered there is never one.
+ * A thread of the library's own (struct qp_ticker, in machine.h) that calls tick(context) each
+ * period_ms, the first time after one, with all signals blocked, until it is stopped. name is for
+ * those who look at threads, at most 15 bytes. Start, stop and runs: one caller at a time. false:
+ * there is no thread to be had; where they are not offered there is never one.
  */
 bool qp_tickers_offered(void);
 bool qp_ticker_start(struct qp_ticker *ticker, const char *name, uint32_t period_ms,
@@ -146,7 +146,7 @@ void qp_ticker_stop(struct qp_ticker *ticker);
  */
 void qp_ticker_hold(struct qp_ticker *ticker);
 void qp_ticker_let_go(struct qp_ticker *ticker);
-/* In a forked child, which has no such thread: none runs. */
+/* None runs: before first use, and in a forked child, which has no such thread. */
 void qp_ticker_forget(struct qp_ticker *ticker);
 
 void qp_handler_enter(void);

@@ -12,30 +12,19 @@
 #include "test.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
-	PATIENCE_MS = 60000,
 	STARTS = 1000,
 	FORKS = 60,
-	NAP_NS = 200000,
+	SLEEPS = 20, /* of the thread: several ticks have come due, or been made */
 };
 
 /* The number of the thread, once it has its name. */
 static int ager(void)
 {
-	const struct timespec nap = { .tv_nsec = NAP_NS };
-	int task = 0;
-
-	for (long left_ns = PATIENCE_MS * 1000000L; task == 0 && left_ns > 0; left_ns -= NAP_NS) {
-		task = tasks_find(AGER);
-		if (task == 0)
-			nanosleep(&nap, NULL);
-	}
-	return task;
+	return tasks_wait_for(AGER);
 }
 
 /* ---- Starting and stopping ---- */
@@ -152,19 +141,7 @@ static void test_rivals_have_one_thread(const struct qt_param *param)
 
 static uint64_t blocked_signals(int task)
 {
-	unsigned long long mask = 0;
-	char path[64];
-	char line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/status", task);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "SigBlk: %llx", &mask) == 1)
-			break;
-	fclose(file);
-	return mask;
+	return tasks_status(task, "SigBlk: %llx");
 }
 
 static void test_thread_blocks_all_signals(const struct qt_param *param)
@@ -238,6 +215,87 @@ static void test_refused_destroy_leaves_the_thread(const struct qt_param *param)
 	assert_int_equal(tasks_find(AGER), 0);
 }
 
+/* ---- Held off ---- */
+
+struct visitor {
+	struct quire *q;
+	bool nested; /* makes a visit of its own first */
+	bool restarts; /* stops the thread, and starts it again */
+	bool came_due;
+	bool ok;
+	struct quire_stats before;
+	struct quire_stats after;
+};
+
+static int stop_at_once(void *context, uint32_t pfn, unsigned int order)
+{
+	(void)context;
+	(void)pfn;
+	(void)order;
+	return 2;
+}
+
+/* What is put into lists here is idle from then on, and would go with the second tick. */
+static int visit_and_wait(void *context, uint32_t pfn, unsigned int order)
+{
+	struct visitor *visitor = context;
+
+	(void)pfn;
+	(void)order;
+	visitor->ok = !visitor->nested || quire_held_visit(visitor->q, stop_at_once, NULL) == 2;
+	if (visitor->restarts)
+		visitor->ok = visitor->ok && quire_age_stop(visitor->q) == 0 &&
+			      quire_age_start(visitor->q, 1) == 0;
+	visitor->ok = visitor->ok && aging_use(visitor->q);
+	visitor->before = qt_stats(visitor->q);
+	visitor->came_due = tasks_sleeps_on(ager(), SLEEPS);
+	visitor->after = qt_stats(visitor->q);
+	return 1;
+}
+
+static void visit(const struct qt_param *param, uint32_t check, bool nested, bool restarts)
+{
+	struct visitor visitor = { .nested = nested, .restarts = restarts };
+	const struct qt_param checked = { .cache = param->cache, .check = check };
+	uint32_t pfn;
+	struct qt t;
+
+	aging_open(&t, &checked, 0);
+	visitor.q = t.q;
+	pfn = quire_alloc_pfn(t.q, 0, 0);
+	qt_assert_ok(quire_age_start(t.q, 1));
+	assert_int_equal(quire_held_visit(t.q, visit_and_wait, &visitor), 1);
+	assert_true(visitor.ok);
+	assert_true(visitor.came_due);
+	assert_int_equal(visitor.before.free_lists > 0, aging_has_lists(&t));
+	assert_int_equal(visitor.after.drains, visitor.before.drains);
+	assert_int_equal(visitor.after.drained_pages, visitor.before.drained_pages);
+	assert_int_equal(visitor.after.free_lists, visitor.before.free_lists);
+	/* and goes on then */
+	assert_true(aging_becomes_empty(t.q));
+	qt_assert_ok(quire_age_stop(t.q));
+	qt_assert_ok(quire_free_pfn(t.q, pfn));
+	qt_end(&t);
+}
+
+static void test_no_pass_during_a_visit(const struct qt_param *param)
+{
+	visit(param, QUIRE_CHECK_OFF, false, false);
+	visit(param, QUIRE_CHECK_ON, false, false);
+}
+
+static void test_no_pass_after_a_visit_in_a_visit(const struct qt_param *param)
+{
+	visit(param, QUIRE_CHECK_OFF, true, false);
+	visit(param, QUIRE_CHECK_ON, true, false);
+}
+
+static void test_restarted_during_a_visit(const struct qt_param *param)
+{
+	visit(param, QUIRE_CHECK_OFF, false, true);
+	visit(param, QUIRE_CHECK_OFF, true, true);
+}
+
 /* ---- Fork ---- */
 
 static int child_ends_at_once(void *context)
@@ -308,6 +366,9 @@ int main(void)
 		QT_TEST(thread_is_not_the_processes),
 		QT_TEST(destroy_ends_the_thread),
 		QT_TEST(refused_destroy_leaves_the_thread),
+		QT_TEST(no_pass_during_a_visit),
+		QT_TEST(no_pass_after_a_visit_in_a_visit),
+		QT_TEST(restarted_during_a_visit),
 		QT_TEST(child_of_a_dead_instance_leaves_it),
 		QT_TEST(forks_during_passes),
 	};

@@ -25,20 +25,26 @@ enum {
 static uint32_t pfns[CHURN_PAGES];
 
 /* No stash: what is free is in lists, depot or zone. */
-static void open_small(struct qt *t, struct stress *s, const struct qt_param *param)
+static void open_sized(struct qt *t, struct stress *s, const struct qt_param *param, uint32_t high,
+		       uint32_t batch)
 {
 	qt_begin(t, param);
 	t->config.max_pages = CHURN_PAGES;
 	t->config.max_regions = 1;
 	t->config.max_zones = 1;
 	t->config.nr_cpus = (uint32_t)qt_cpu(qt_nr_cpus() - 1) + 1;
-	t->config.high = HIGH;
-	t->config.batch = BATCH;
+	t->config.high = high;
+	t->config.batch = batch;
 	t->config.nr_stash = UINT32_MAX;
 	t->config.aids &= QUIRE_AID_TSAN;
 	qt_create(t);
 	qt_add_mapped(t, 0, CHURN_PAGES);
 	assert_true(stress_init(s, t->q));
+}
+
+static void open_small(struct qt *t, struct stress *s, const struct qt_param *param)
+{
+	open_sized(t, s, param, HIGH, BATCH);
 }
 
 static bool has_lists(const struct qt *t)
@@ -238,6 +244,80 @@ static void test_blocks_are_whole_while_disabled(const struct qt_param *param)
 	churn_close(&t, &s);
 }
 
+static void shuffle(struct qt_random *random)
+{
+	for (uint32_t n = CHURN_PAGES; n > 1; n--) {
+		uint32_t other = qt_random_below(random, n);
+		uint32_t pfn = pfns[n - 1];
+
+		pfns[n - 1] = pfns[other];
+		pfns[other] = pfn;
+	}
+}
+
+/* Scattered batches as large as the depot's, which has room for them: in the zone they coalesce. */
+static void free_scattered(struct qt *t, size_t at_once)
+{
+	struct qt_random random = qt_random_seed(23 + at_once);
+	uint32_t block;
+
+	hold_all(t);
+	shuffle(&random);
+	for (size_t done = 0, n; done < CHURN_PAGES; done += n) {
+		n = CHURN_PAGES - done < at_once ? CHURN_PAGES - done : at_once;
+		assert_int_equal(quire_free_bulk_pfn(t->q, n, pfns + done), n);
+		assert_int_equal(qt_stats(t->q).free_depot, 0);
+	}
+	assert_int_equal(qt_stats(t->q).free_pageblocks, whole_blocks(t));
+	block = quire_alloc_pfn(t->q, QUIRE_NORETRY, 9);
+	assert_int_not_equal(block, QUIRE_NO_PFN);
+	qt_assert_ok(quire_free_pfn(t->q, block));
+}
+
+static void test_scattered_batches_coalesce(const struct qt_param *param)
+{
+	static const size_t sizes[] = { 16, 64, 100, 1000, CHURN_PAGES };
+
+	for (uint32_t batch = 16; batch <= 64; batch += 48) {
+		struct stress s;
+		struct qt t;
+
+		open_sized(&t, &s, param, 4 * batch, batch);
+		qt_assert_ok(quire_lists_disable(t.q, QUIRE_ALL_CPUS));
+		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+			free_scattered(&t, sizes[i]);
+		qt_assert_ok(quire_lists_enable(t.q, QUIRE_ALL_CPUS));
+		churn_close(&t, &s);
+	}
+}
+
+/* ---- Counts ---- */
+
+static void test_emptied_lists_are_counted(const struct qt_param *param)
+{
+	struct quire_stats before, after;
+	struct stress s;
+	uint64_t n;
+	struct qt t;
+
+	open_small(&t, &s, param);
+	n = churn_fill(t.q, 0, FILL);
+	before = qt_stats(t.q);
+	assert_int_equal(before.free_lists, n);
+	qt_assert_ok(quire_lists_disable(t.q, QUIRE_ALL_CPUS));
+	after = qt_stats(t.q);
+	assert_int_equal(after.drains - before.drains, n > 0);
+	assert_int_equal(after.drained_pages - before.drained_pages, n);
+	/* nothing is left that a second one would take, or a drain */
+	qt_assert_ok(quire_lists_disable(t.q, QUIRE_ALL_CPUS));
+	assert_int_equal(quire_drain(t.q, QUIRE_ALL_CPUS, 0), before.free_depot);
+	assert_int_equal(qt_stats(t.q).drains, after.drains);
+	assert_int_equal(qt_stats(t.q).drained_pages, after.drained_pages + before.free_depot);
+	qt_assert_ok(quire_lists_enable(t.q, QUIRE_ALL_CPUS));
+	qt_assert_ok(quire_lists_enable(t.q, QUIRE_ALL_CPUS));
+	churn_close(&t, &s);
+}
+
 /* ---- Under load ---- */
 
 /* Empty at each look, and popped from and pushed to by nobody. */
@@ -317,6 +397,8 @@ int main(void)
 		QT_TEST(disables_nest),
 		QT_TEST(freed_pages_are_found_at_once),
 		QT_TEST(blocks_are_whole_while_disabled),
+		QT_TEST(scattered_batches_coalesce),
+		QT_TEST(emptied_lists_are_counted),
 		QT_TEST(they_stay_empty_under_load),
 	};
 

@@ -7,7 +7,8 @@
 #include "cpu.h"
 #include "test.h"
 
-#include <string.h>
+#include <pthread.h>
+#include <sched.h>
 
 enum {
 	NR_PAGES = 32768,
@@ -229,6 +230,50 @@ static void test_batch_alone(const struct qt_param *param)
 	qt_end(&t);
 }
 
+/* A list that has grown beyond where it began, and has more pages than that. */
+static void test_limits_as_at_creation_shorten_lists(const struct qt_param *param)
+{
+	uint32_t made_high;
+	struct qt t;
+
+	open_lists(&t, param, 0, 0);
+	made_high = stats_of(&t, 0).high;
+	if (has_lists(&t)) {
+		struct quire_stats before;
+
+		take_turns(&t);
+		assert_true(fill_list(&t) > made_high);
+		before = qt_stats(t.q);
+		qt_assert_ok(quire_lists_limit(t.q, 0, 0));
+		assert_true(stats_of(&t, qt_cpu(0)).count <= made_high);
+		assert_true(qt_stats(t.q).free_lists < before.free_lists);
+		assert_int_equal(qt_stats(t.q).drains, before.drains + 1);
+	}
+	qt_end(&t);
+}
+
+static void test_what_empties_nothing_is_no_drain(const struct qt_param *param)
+{
+	struct quire_stats before;
+	struct qt t;
+
+	open_lists(&t, param, HIGH, BATCH);
+	for (int round = 0; round < 2; round++) {
+		before = qt_stats(t.q);
+		qt_assert_ok(quire_lists_limit(t.q, 0, 0));
+		if (has_lists(&t))
+			qt_assert_ok(quire_lists_limit(t.q, HIGH, BATCH));
+		assert_int_equal(quire_drain(t.q, QUIRE_ALL_CPUS, HIGH), 0);
+		assert_int_equal(qt_stats(t.q).drains, before.drains);
+		assert_int_equal(qt_stats(t.q).drained_pages, before.drained_pages);
+		assert_int_equal(qt_stats(t.q).free_lists, before.free_lists);
+		(void)fill_list(&t);
+		(void)quire_lists_limit(t.q, 0, 8); /* empties the depot */
+		(void)quire_lists_limit(t.q, 0, BATCH);
+	}
+	qt_end(&t);
+}
+
 /* ---- Lists in other states ---- */
 
 static void test_closed_list_finds_them_when_it_is_opened(const struct qt_param *param)
@@ -339,6 +384,71 @@ static void test_depot_without_room_for_a_batch(const struct qt_param *param)
 	qt_end(&t);
 }
 
+struct drainer {
+	struct quire *q;
+	size_t moved;
+};
+
+static void *drain(void *context)
+{
+	struct drainer *drainer = context;
+
+	drainer->moved = quire_drain(drainer->q, QUIRE_ALL_CPUS, 0);
+	return NULL;
+}
+
+static void put_batches(struct qi_depot *depot, uint32_t nr, uint32_t batch, uint32_t *at)
+{
+	for (uint32_t i = 0; i < nr; i++, *at += batch)
+		assert_true(qi_depot_put(depot, batch, pfns + *at));
+}
+
+/*
+ * While a drain of two batches waits for the zone with the first one, others take the second, the
+ * batch becomes shorter, and many of those are put in. The drain moves as many pages as there were
+ * when it began, and what is left of a batch then: who keeps filling the depot keeps nobody in it.
+ */
+static void test_batch_changes_during_a_drain_of_the_depot(const struct qt_param *param)
+{
+	enum { LONG = 64, SHORT = 48, MANY_BATCHES = 20 };
+	const struct qt_param unchecked = { .cache = param->cache, .check = QUIRE_CHECK_OFF };
+	struct drainer drainer = { .moved = 0 };
+	uint32_t second[LONG];
+	struct qi_depot *depot;
+	pthread_t thread;
+	uint32_t at = 0;
+	struct qt t;
+
+	if (param->cache->cache == QUIRE_CACHE_NONE)
+		return;
+	qt_begin(&t, &unchecked);
+	t.config.max_pages = NR_PAGES;
+	t.config.batch = LONG;
+	t.config.high = HIGH;
+	t.config.nr_depot = MANY_BATCHES;
+	qt_create(&t);
+	qt_add_unmapped(&t, 0, 0, NR_PAGES);
+	drainer.q = t.q;
+	depot = t.q->front.depot;
+	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, NR_PAGES / 2, pfns), NR_PAGES / 2);
+	(void)quire_drain(t.q, QUIRE_ALL_CPUS, 0);
+	put_batches(depot, 2, LONG, &at);
+	qi_zone_lock(&t.q->space, t.q->front.home);
+	assert_int_equal(pthread_create(&thread, NULL, drain, &drainer), 0);
+	while (qi_depot_count(depot) != LONG)
+		sched_yield();
+	assert_int_equal(qi_depot_get(depot, true, second), LONG);
+	qi_depot_close(depot);
+	assert_true(qi_depot_open(depot, SHORT, MANY_BATCHES));
+	put_batches(depot, MANY_BATCHES, SHORT, &at);
+	qi_zone_unlock(&t.q->space, t.q->front.home);
+	pthread_join(thread, NULL);
+	assert_int_equal(drainer.moved, LONG + 2 * SHORT);
+	assert_int_equal(quire_free_bulk_pfn(t.q, LONG, second), LONG);
+	assert_int_equal(quire_free_bulk_pfn(t.q, NR_PAGES / 2 - at, pfns + at), NR_PAGES / 2 - at);
+	qt_end(&t);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
@@ -349,10 +459,13 @@ int main(void)
 		QT_TEST(shorter_lists_are_left_alone),
 		QT_TEST(fixed_high_does_not_adapt),
 		QT_TEST(batch_alone),
+		QT_TEST(limits_as_at_creation_shorten_lists),
+		QT_TEST(what_empties_nothing_is_no_drain),
 		QT_TEST(closed_list_finds_them_when_it_is_opened),
 		QT_TEST(low_mark_follows),
 		QT_TEST(depot_follows_the_batch),
 		QT_TEST(depot_without_room_for_a_batch),
+		QT_TEST(batch_changes_during_a_drain_of_the_depot),
 	};
 
 	return QT_RUN_CACHES(tests);

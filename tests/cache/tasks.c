@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum {
+	PATIENCE_MS = 60000,
+	NAP_NS = 200000,
+};
 
 static bool is_named(int task, const char *name)
 {
@@ -52,6 +58,59 @@ static bool is_it(int task, const void *context)
 int tasks_find(const char *name)
 {
 	return visit_tasks(is_it, name);
+}
+
+static bool nap(long *left_ns)
+{
+	const struct timespec time = { .tv_nsec = NAP_NS };
+
+	*left_ns -= NAP_NS;
+	nanosleep(&time, NULL);
+	return *left_ns > 0;
+}
+
+int tasks_wait_for(const char *name)
+{
+	long left_ns = PATIENCE_MS * 1000000L;
+	int task;
+
+	while ((task = tasks_find(name)) == 0 && nap(&left_ns))
+		;
+	return task;
+}
+
+uint64_t tasks_status(int task, const char *format)
+{
+	unsigned long long value = 0;
+	char path[64];
+	char line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", task);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, format, &value) == 1)
+			break;
+	fclose(file);
+	return value;
+}
+
+uint64_t tasks_sleeps(int task)
+{
+	return tasks_status(task, "voluntary_ctxt_switches: %llu");
+}
+
+bool tasks_sleeps_on(int task, unsigned int nr)
+{
+	long left_ns = PATIENCE_MS * 1000000L;
+	uint64_t end = tasks_sleeps(task) + nr;
+
+	while (tasks_sleeps(task) < end)
+		if (!nap(&left_ns))
+			return false;
+	return true;
 }
 
 struct binding {

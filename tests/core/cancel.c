@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread cancelled while it waits inside a call: cancellation takes effect before the call or after it,
- * never with pages in hand, which would be announced as moving for ever.
+ * A thread cancelled before a call or while it waits inside: cancellation takes effect before the
+ * call or after it, never with pages in hand, which would be lost or announced as moving for ever.
  */
 #include "alloc/instance.h"
 #include "test.h"
 
 #include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	NR_PAGES = 4096,
 	MOMENTS = 20,
+	SOME = 200,
+	WRONG = 3, /* slot that repeats the one before */
 };
 
 static void moment(void)
@@ -101,11 +106,69 @@ static void test_while_waiting_for_pages_in_transit(const struct qt_param *param
 	qt_end(&t);
 }
 
+struct freer {
+	struct quire *q;
+	uint32_t pfns[SOME];
+	size_t freed;
+};
+
+static void *free_cancelled(void *argument)
+{
+	struct freer *freer = argument;
+
+	pthread_cancel(pthread_self());
+	freer->freed = quire_free_bulk_pfn(freer->q, SOME, freer->pfns);
+	return NULL;
+}
+
+/* Run it with standard error in memory; how many bytes came there. */
+static off_t run_quietly(void *(*run)(void *argument), void *argument)
+{
+	int saved = dup(STDERR_FILENO);
+	int memory = memfd_create("reports", 0);
+	pthread_t thread;
+	off_t bytes;
+
+	assert_true(saved >= 0 && memory >= 0);
+	assert_true(dup2(memory, STDERR_FILENO) == STDERR_FILENO);
+	if (pthread_create(&thread, NULL, run, argument) == 0)
+		pthread_join(thread, NULL);
+	assert_true(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+	bytes = lseek(memory, 0, SEEK_END);
+	close(memory);
+	close(saved);
+	return bytes;
+}
+
+/* The library's own reporter writes to standard error, in the middle of the call. */
+static void test_while_something_is_reported(const struct qt_param *param)
+{
+	struct freer freer = { .freed = 0 };
+	uint32_t last;
+	struct qt t;
+
+	qt_begin(&t, param);
+	t.config.max_pages = NR_PAGES;
+	t.config.report = NULL;
+	qt_create(&t);
+	qt_add_unmapped(&t, 0, 0, NR_PAGES);
+	freer.q = t.q;
+	assert_int_equal(quire_alloc_bulk_pfn(t.q, 0, 0, SOME, freer.pfns), SOME);
+	last = freer.pfns[WRONG];
+	freer.pfns[WRONG] = freer.pfns[WRONG - 1];
+	assert_true(run_quietly(free_cancelled, &freer) > 0);
+	assert_int_equal(freer.freed, SOME - 1);
+	qt_assert_sound(t.q, 1);
+	qt_assert_ok(quire_free_pfn(t.q, last));
+	qt_end(&t);
+}
+
 int main(void)
 {
 	static const struct qt_test tests[] = {
 		QT_TEST(while_draining_a_list),
 		QT_TEST(while_waiting_for_pages_in_transit),
+		QT_TEST(while_something_is_reported),
 	};
 
 	return QT_RUN_CACHES(tests);

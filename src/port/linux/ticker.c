@@ -131,7 +131,6 @@ bool qp_ticker_start(struct qp_ticker *ticker, const char *name, uint32_t period
 	bool runs;
 
 	ticker->period_ms = period_ms;
-	ticker->busy.rank = QP_RANK_REGIONS;
 	ticker->tick = tick;
 	ticker->context = context;
 	ticker->name = name;
@@ -189,4 +188,5 @@ void qp_ticker_let_go(struct qp_ticker *ticker)
 void qp_ticker_forget(struct qp_ticker *ticker)
 {
 	memset(ticker, 0, sizeof(*ticker));
+	ticker->busy.rank = QP_RANK_REGIONS;
 }
