@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A forked child that inherits an instance has not inherited its thread, and may start one of its
- * own. ThreadSanitizer allows no threads there: tests/cache/ager.c has what it can run.
+ * own. Sanitizers allow no threads there: tests/cache/ager.c has what they can run.
  */
 #include "aging.h"
 #include "child.h"

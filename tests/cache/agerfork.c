@@ -2,7 +2,7 @@
 /*
  * Forks that come where the library's thread must be out of the way: when a pass would have pages in
  * hand, and in the middle of a visit, which holds passes off. Threads are started here while another
- * forks, and in children: ThreadSanitizer allows neither.
+ * forks, and in children: sanitizers do not bear it.
  */
 #include "aging.h"
 #include "alloc/instance.h"
