@@ -209,8 +209,8 @@ static void choose_lists(struct qi_plan *plan)
 		config->high = (uint32_t)allowed;
 	if (config->batch == 0)
 		config->batch = QI_SCRATCH;
-	if (plan->base_high > 0 && config->batch > plan->base_high / 4)
-		config->batch = plan->base_high >= 4 ? plan->base_high / 4 : 1;
+	if (plan->base_high > 0 && config->batch > qi_most_batch(plan->base_high))
+		config->batch = qi_most_batch(plan->base_high);
 }
 
 static int choose_reserves(struct qi_reporter *reporter, const char *call,

@@ -35,6 +35,16 @@ struct qi_plan {
 	struct qi_layout layout;
 };
 
+/* A batch is at most a quarter of high, and at least one page. */
+static inline uint32_t qi_most_batch(uint32_t high)
+{
+	uint32_t most = high / 4;
+
+	if (most < 1)
+		return 1;
+	return most < QI_SCRATCH ? most : QI_SCRATCH;
+}
+
 /* 0, or a negative error that has been reported on behalf of call. */
 int qi_plan_make(const struct quire_config *config, const char *call, struct qi_plan *plan);
 

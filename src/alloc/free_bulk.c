@@ -91,12 +91,18 @@ static size_t release_batch(struct quire *q, struct batch *batch, uint32_t *pfns
 	return batch->freed;
 }
 
+/* What an isolated CPU's list takes, where the others' sections have left and why. */
+static inline bool give_shared(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
+{
+	if (n == 1)
+		return qi_front_give_one_shared(&q->front, why, pfns[0]);
+	return why == QP_SHORT && qi_front_any_isolated(&q->front) &&
+	       qi_front_give_shared(&q->front, n, pfns);
+}
+
 /* Free by state, but the CPU's list did not take them. */
 QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why)
 {
-	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
-	    qi_front_give_shared(&q->front, n, pfns))
-		return;
 	qi_front_left(&q->front, why);
 	qi_front_give(&q->front, n, pfns);
 }
@@ -108,8 +114,7 @@ QI_LONG_WAY void give_left(struct quire *q, uint32_t n, const uint32_t *pfns, ui
 QI_LONG_WAY bool push_left(struct quire *q, uint32_t n, const uint32_t *pfns, uint32_t why,
 			   bool many)
 {
-	if (why == QP_SHORT && qi_front_any_isolated(&q->front) &&
-	    qi_front_give_shared(&q->front, n, pfns))
+	if (give_shared(q, n, pfns, why))
 		return true;
 	if (why == QP_SHORT && !many && qi_front_shelve(&q->front, n, pfns))
 		return true;
@@ -274,7 +279,7 @@ QI_LONG_WAY size_t free_few_left(struct quire *q, enum qi_form form, size_t n, c
 			break;
 		pfns[nr] = (uint32_t)next;
 	}
-	if (nr > 1 || !qi_front_give_one_shared(&q->front, why, pfn))
+	if (!give_shared(q, nr, pfns, why))
 		give_left(q, nr, pfns, why);
 	done += nr;
 	return done == n ? n : free_bulk_long(q, form, qi_first_region, n, slots, done);

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits of all lists, changed at run time. */
-#include "alloc/instance.h"
+#include "alloc/config.h"
 
 static const char call[] = "quire_lists_limit";
-
-/* A batch is at most a quarter of high, and at least one page. */
-static uint32_t most_batch(uint32_t high)
-{
-	uint32_t most = high / 4;
-
-	if (most < 1)
-		return 1;
-	return most < QI_SCRATCH ? most : QI_SCRATCH;
-}
 
 static int check_limits(const struct quire *q, uint32_t high, uint32_t batch)
 {
@@ -32,11 +22,11 @@ static int check_limits(const struct quire *q, uint32_t high, uint32_t batch)
 			"high is %u, and lists have room for %u pages; pass 1 to %u, 0 for what it was "
 			"at creation, or create the instance with a larger config.high",
 			QI_U(high), QI_U(q->front.high), QI_U(q->front.high));
-	if (batch > most_batch(base))
+	if (batch > qi_most_batch(base))
 		return qi_refuse(
 			q, call, -QUIRE_EINVAL,
 			"batch is %u; with a high of %u pass 1 to %u, or 0 for what it was at creation",
-			QI_U(batch), QI_U(base), QI_U(most_batch(base)));
+			QI_U(batch), QI_U(base), QI_U(qi_most_batch(base)));
 	return 0;
 }
 
@@ -49,8 +39,8 @@ int quire_lists_limit(struct quire *q, uint32_t high, uint32_t batch)
 		return error;
 	if (batch == 0)
 		batch = q->front.made_batch;
-	if (batch > most_batch(base))
-		batch = most_batch(base);
+	if (batch > qi_most_batch(base))
+		batch = qi_most_batch(base);
 	qp_lock(&q->region_lock);
 	qi_front_limit(&q->front, high, batch);
 	qp_unlock(&q->region_lock);

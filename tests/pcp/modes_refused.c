@@ -166,22 +166,31 @@ static void test_disabling_in_vain(const struct qt_param *param)
 	churn_close(&t, &s);
 }
 
+/* With a list of a CPU that a refused fence has left, and pages in the other; pages in both. */
+static uint64_t open_unfenced(struct qt *t, struct stress *s, unsigned int i)
+{
+	uint64_t first, both;
+
+	churn_open(t, s, &churn_params[0], 0);
+	first = churn_fill(t->q, i, FILL);
+	refuse(1);
+	assert_int_equal(quire_drain(t->q, qt_cpu(i), 0), 0);
+	refuse(0);
+	both = churn_fill(t->q, i, FILL);
+	assert_true(first > 0 && both > first);
+	return both;
+}
+
 /* A list that a refused fence has left is fenced by whoever isolates its CPU, and found by drains then. */
 static void test_an_unfenced_list_is_fenced_first(const struct qt_param *param)
 {
 	unsigned int i = qt_nr_cpus() - 1;
-	uint64_t first, both;
+	uint64_t both;
 	struct stress s;
 	struct qt t;
 
 	(void)param;
-	churn_open(&t, &s, &churn_params[0], 0);
-	first = churn_fill(t.q, i, FILL);
-	refuse(1);
-	assert_int_equal(quire_drain(t.q, qt_cpu(i), 0), 0);
-	refuse(0);
-	both = churn_fill(t.q, i, FILL);
-	assert_true(first > 0 && both > first);
+	both = open_unfenced(&t, &s, i);
 	isolate_in_vain(&t, qt_cpu(i), 1);
 	isolate(t.q, i, true);
 	assert_int_equal(churn_listed(t.q, i), both);
@@ -196,18 +205,12 @@ static void test_an_unfenced_list_is_fenced_first(const struct qt_param *param)
 static void test_disabling_empties_an_unfenced_list(const struct qt_param *param)
 {
 	unsigned int i = qt_nr_cpus() - 1;
-	uint64_t first, both;
+	uint64_t both;
 	struct stress s;
 	struct qt t;
 
 	(void)param;
-	churn_open(&t, &s, &churn_params[0], 0);
-	first = churn_fill(t.q, i, FILL);
-	refuse(1);
-	assert_int_equal(quire_drain(t.q, qt_cpu(i), 0), 0);
-	refuse(0);
-	both = churn_fill(t.q, i, FILL);
-	assert_true(first > 0 && both > first);
+	both = open_unfenced(&t, &s, i);
 	refuse(1);
 	qt_assert_err(quire_lists_disable(t.q, qt_cpu(i)), EOPNOTSUPP);
 	refuse(0);

@@ -81,33 +81,32 @@ _Static_assert(QP_SHORT == 0xfffffff1 && QP_NO_CPU == 0xfffffff2 && QP_ABORTED =
 
 #define QP_SECTION_END(result) QP_SECTION_END_OF(result, "", "")
 
-/* This CPU's list in lp, its header in h, its count in i. */
-#define QP_FIND_LIST \
+/*
+ * This CPU's list in lp, its header in a register whose lowest 16 bits have a name of their own, its
+ * count in i. cpu: where the area has it; none: the exit if it has no list; word: of the record.
+ */
+#define QP_FIND_LIST_BY(cpu, none, word, header, low) \
 	QP_POINT(1) \
-	"movl 4(%[area]), %k[i]\n\t" \
+	"movl " cpu ", %k[i]\n\t" \
 	"cmpl %[nr_cpus], %k[i]\n\t" \
-	"jae 5f\n\t" \
+	"jae " none "\n\t" \
 	"shlq $8, %[i]\n\t" \
-	"movq (%[pcps], %[i]), %[lp]\n\t" \
+	"movq " word "(%[pcps], %[i]), %[lp]\n\t" \
 	QP_POINT(2) \
-	"movq (%[lp]), %[h]\n\t" \
-	"movzwl %w[h], %k[i]\n\t"
+	"movq (%[lp]), " header "\n\t" \
+	"movzwl " low ", %k[i]\n\t"
+
+#define QP_FIND_LIST QP_FIND_LIST_BY("4(%[area])", "5f", "", "%[h]", "%w[h]")
 
 /* One page. Labels of the caller are the exits, and pfn is not used behind any of them. */
-#define QP_ONE_BEGIN \
+#define QP_ONE_BEGIN_BY(word, header, low) \
 	QP_DESCRIPTOR \
 	"leaq 3b(%%rip), %[lp]\n\t" \
 	"movq %[lp], %%fs:8(%[area])\n" \
 	"1:\n\t" \
-	QP_POINT(1) \
-	"movl %%fs:4(%[area]), %k[i]\n\t" \
-	"cmpl %[nr_cpus], %k[i]\n\t" \
-	"jae %l[left]\n\t" \
-	"shlq $8, %[i]\n\t" \
-	"movq (%[pcps], %[i]), %[lp]\n\t" \
-	QP_POINT(2) \
-	"movq (%[lp]), %[h]\n\t" \
-	"movzwl %w[h], %k[i]\n\t"
+	QP_FIND_LIST_BY("%%fs:4(%[area])", "%l[left]", word, header, low)
+
+#define QP_ONE_BEGIN QP_ONE_BEGIN_BY("", "%[h]", "%w[h]")
 
 #define QP_ONE_END \
 	"2:\n\t" \

@@ -13,16 +13,7 @@ _Static_assert(QP_CLOSED == UINT64_C(1) << 16 && QP_PUSHED_ONE == 0x20001, "know
 /* clang-format off */
 
 /* This CPU's list in lp, its header in rax, its count in i. */
-#define QP_FIND_SHARED_LIST \
-	QP_POINT(1) \
-	"movl 4(%[area]), %k[i]\n\t" \
-	"cmpl %[nr_cpus], %k[i]\n\t" \
-	"jae 5f\n\t" \
-	"shlq $8, %[i]\n\t" \
-	"movq 8(%[pcps], %[i]), %[lp]\n\t" \
-	QP_POINT(2) \
-	"movq (%[lp]), %%rax\n\t" \
-	"movzwl %%ax, %k[i]\n\t"
+#define QP_FIND_SHARED_LIST QP_FIND_LIST_BY("4(%[area])", "5f", "8", "%%rax", "%%ax")
 
 #define QP_UNLESS_CLOSED \
 	"btl $16, %%eax\n\t" \
@@ -38,20 +29,7 @@ _Static_assert(QP_CLOSED == UINT64_C(1) << 16 && QP_PUSHED_ONE == 0x20001, "know
 	QP_SECTION_END_OF(result, QP_EXIT_POINT("4f"), "jne 4f\n")
 
 /* One page, with the labels of the caller as exits, as in sections.h. */
-#define QP_ONE_SHARED_BEGIN \
-	QP_DESCRIPTOR \
-	"leaq 3b(%%rip), %[lp]\n\t" \
-	"movq %[lp], %%fs:8(%[area])\n" \
-	"1:\n\t" \
-	QP_POINT(1) \
-	"movl %%fs:4(%[area]), %k[i]\n\t" \
-	"cmpl %[nr_cpus], %k[i]\n\t" \
-	"jae %l[left]\n\t" \
-	"shlq $8, %[i]\n\t" \
-	"movq 8(%[pcps], %[i]), %[lp]\n\t" \
-	QP_POINT(2) \
-	"movq (%[lp]), %%rax\n\t" \
-	"movzwl %%ax, %k[i]\n\t"
+#define QP_ONE_SHARED_BEGIN QP_ONE_BEGIN_BY("8", "%%rax", "%%ax")
 
 #define QP_ONE_UNLESS_CLOSED \
 	"btl $16, %%eax\n\t" \
